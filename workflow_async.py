@@ -1,0 +1,919 @@
+"""异步执行 Coze（扣子）工作流：启动一次运行，用指数退避轮询它的状态，保存并显示结果。
+
+用法：填好下面的配置，然后运行  python workflow_async.py
+接着等待以前启动的运行：        python workflow_async.py <run_id>_<created_at>.json
+
+令牌只放在发往 API_BASE 的请求头里，不打印，不写入文件。
+运行请求最多到达 Coze 一次：只有确定没有发出时才会重新连接，因此不会重复计费。
+一启动就把记录写进文件；脚本无论怎样结束，都能用这个文件接着等。
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import io
+import json
+import math
+import os
+import re
+import signal
+import sys
+import threading
+import time
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta, timezone
+from typing import Any, Iterator, NamedTuple
+from urllib.parse import parse_qs, quote, urlsplit
+
+try:
+    import requests
+    from requests.adapters import HTTPAdapter
+    from urllib3.util import Retry
+except ImportError:
+    sys.exit("缺少依赖库 requests，请先运行: python -m pip install requests")
+
+# ============================ 配置：只需要修改这一段 ============================
+
+# 访问令牌。建议放在环境变量 COZE_API_TOKEN 里，不要写进会提交到版本控制的文件
+YOUR_ACCESS_TOKEN = os.environ.get("COZE_API_TOKEN") or "your_actual_access_token"
+# 工作流 ID
+WORKFLOW_ID = os.environ.get("COZE_WORKFLOW_ID") or "your_actual_workflow_id"
+# 输入参数，名称与工作流「开始」节点的参数一致
+INPUTS = {"param1": "value1", "param2": "value2"}
+
+# 以下各项通常不用改。None 表示请求里不带这一项
+BOT_ID = None  # 智能体 ID，含数据库、变量节点的工作流需要
+APP_ID = None  # 应用 ID，属于扣子应用的工作流需要，不与 BOT_ID 同用
+EXT = None  # 附加信息，例如 {"user_id": "u1"}，值都是字符串
+WORKFLOW_VERSION = None  # 版本号，例如 "v0.0.5"，只用于资源库工作流
+CONNECTOR_ID = None  # 渠道 ID，Coze 默认 "1024"（API）
+
+# 服务地址：国内 https://api.coze.cn，国际版 https://api.coze.com，或自建服务的地址
+API_BASE = os.environ.get("COZE_API_BASE") or "https://api.coze.cn"
+
+INITIAL_POLL_INTERVAL = 2  # 初始轮询间隔（秒）
+MAX_POLL_INTERVAL = 30  # 最大轮询间隔（秒）
+MAX_POLL_ATTEMPTS = 120  # 最大轮询次数
+
+# 查询运行状态的地址。自建的 Coze Studio 请改成：
+# "/v1/workflow/get_run_history?workflow_id={workflow_id}&execute_id={execute_id}"
+RUN_HISTORY_PATH = "/v1/workflows/{workflow_id}/run_histories/{execute_id}"
+
+# ============================== 配置到此结束 ==================================
+
+CONNECT_TIMEOUT = 10  # 建立连接最多等多少秒
+CONNECT_RETRIES = 3  # 连接没有建立起来（请求一定没有发出）时，最多再试几次
+START_TIMEOUT = 90  # 启动请求连续多少秒收不到数据就放弃（Coze 的网关也在 90 秒时切断）
+QUERY_TIMEOUT = 30  # 一次查询连续多少秒收不到数据就放弃，下次再查
+MAX_DEPTH = 500  # JSON 嵌套超过这个层数就当作普通文本
+
+EXIT_COMPLETED, EXIT_FAILED, EXIT_SETTINGS, EXIT_UNFINISHED, EXIT_CTRL_C = 0, 1, 2, 3, 130
+
+RULE, THIN_RULE = "=" * 60, "-" * 60
+
+# Coze 的 execute_status 和网关的 status -> 使用说明里的四种状态；不在表里的状态原样显示
+STATUSES = {
+    "Running": "running",
+    "Success": "completed",
+    "Fail": "failed",
+    "Cancel": "failed",
+    "Interrupted": "failed",
+    "<UNSET>": "failed",
+    "pending": "pending",
+    "running": "running",
+    "completed": "completed",
+    "failed": "failed",
+}
+ENDED = ("completed", "failed")
+WAITING_FOR_ANSWER = ("Interrupted", "<UNSET>")  # Coze 与 Coze Studio 对「停在提问处」的两种写法
+
+HINTS = {
+    "4000": "检查 INPUTS 的参数名和类型，要与工作流「开始」节点一致。",
+    **dict.fromkeys(("4009", "4013", "4020", "5000"), "Coze 正忙、限流或暂时出错，请稍后再试。"),
+    **dict.fromkeys(("4011", "4019", "4022"), "额度不足，请到 Coze 平台充值。"),
+    "4100": "令牌无效或已过期，请换一个新的令牌（YOUR_ACCESS_TOKEN）。",
+    "4101": "令牌没有权限或不属于这个空间：运行需要 run 权限，查询需要 listRunHistory 权限。",
+    "4200": "没有这个工作流，或者它从未发布：检查 WORKFLOW_ID，并发布工作流。",
+    "4314": "没有这条运行记录：检查运行 ID；如果刚刚启动，请稍等片刻。",
+    "6003": "异步运行需要付费版，请改用 workflow_sync.py。",
+    "6031": "工作流从未发布，请先发布。",
+    "6039": "工作流运行到了提问或输入节点，这两个脚本不能运行这样的工作流。",
+    "700012006": "身份验证失败：检查令牌；令牌没有问题时，可能是 Coze Studio 的数据库暂时不可用，请稍后再试。",
+    "720701013": "工作流的某个节点运行失败，请按错误信息检查工作流。",
+    "720702004": "没有这个工作流，请检查 WORKFLOW_ID。",
+}
+
+PROGRESS = {"pending": "任务已创建，等待执行...", "running": "任务正在执行中..."}
+
+# 查询时遇到这些错误码就停下，再查也不会好；其他错误码都可能是暂时的
+LASTING_CODES = ("4000", "4100", "4101", "4200")
+PASSING_HTTP = (408, 425, 429)  # 暂时的 HTTP 4xx
+
+MAYBE_RUNNING = """\
+请求可能已经到达 Coze：工作流可能正在运行，并且会计费。脚本不会自动重发。
+再次运行之前，请先在 Coze 平台的工作流页面查看运行记录，确认这一次有没有运行。"""
+NOT_SENT = "请求没有发出：工作流没有运行，不会计费。"
+
+
+class RunError(Exception):
+    """一次请求没有得到能用的回复；str() 用一句话说明发生了什么。"""
+
+    def __init__(self, message: str, status: int = 0, code: str = "", details: str = "") -> None:
+        """status: HTTP 状态码，0 表示没有回复；code: Coze 的错误码；details: 其余要告诉用户的。"""
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.details = details
+
+
+class Answer(NamedTuple):
+    """Coze 的一次回复：HTTP 状态码、日志 ID、JSON 对象。"""
+
+    status: int
+    logid: str
+    reply: dict[str, Any]
+
+
+# ---------------------------------- 配置检查 ----------------------------------
+
+
+def clean_token(token: object) -> str:
+    """去掉粘贴时带进来的首尾空白和开头的 Bearer；不是字符串时返回空串。"""
+    return re.sub(r"(?i)^bearer(\s+|$)", "", token.strip()) if isinstance(token, str) else ""
+
+
+def id_text(value: object) -> str:
+    """配置里的 ID：字符串去掉首尾空白，整数取它的数字；其他类型返回空串。"""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return value.strip() if isinstance(value, str) else ""
+
+
+def request_problems() -> list[str]:
+    """检查与令牌、地址、可选项有关的配置；返回问题列表，不含任何配置的值。"""
+    problems = []
+    token = clean_token(YOUR_ACCESS_TOKEN)
+    if not isinstance(YOUR_ACCESS_TOKEN, str):
+        problems.append("YOUR_ACCESS_TOKEN 必须是字符串")
+    elif token in ("", "your_actual_access_token"):
+        problems.append("YOUR_ACCESS_TOKEN 还没有填写：填入您的访问令牌，或设置环境变量 COZE_API_TOKEN")
+    elif not re.fullmatch("[!-~]+", token):
+        problems.append("YOUR_ACCESS_TOKEN 中间有空白或请求头不允许的字符，请重新复制令牌")
+    optional: dict[str, object] = {"BOT_ID": BOT_ID, "APP_ID": APP_ID, "CONNECTOR_ID": CONNECTOR_ID}
+    problems += [
+        f"{name} 必须是非空的字符串，不用时写 None"
+        for name, value in optional.items()
+        if value is not None and not id_text(value)
+    ]
+    version: object = WORKFLOW_VERSION
+    if version is not None and not (isinstance(version, str) and version.strip()):
+        problems.append('WORKFLOW_VERSION 必须是字符串，例如 "v0.0.5"，不用时写 None')
+    ext: object = EXT
+    if ext is not None and not (
+        isinstance(ext, dict) and all(isinstance(part, str) for pair in ext.items() for part in pair)
+    ):
+        problems.append('EXT 必须是键和值都为字符串的字典，例如 {"user_id": "u1"}，不用时写 None')
+    try:
+        parts = urlsplit(API_BASE.strip())
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        usable = usable and not (parts.query or parts.fragment)
+    except (AttributeError, ValueError):
+        usable = False
+    if not usable:
+        problems.append("API_BASE 必须是以 http:// 或 https:// 开头的地址，例如 https://api.coze.cn")
+    return problems
+
+
+def workflow_problems() -> list[str]:
+    """检查 WORKFLOW_ID 和 INPUTS；返回问题列表。"""
+    problems = []
+    if id_text(WORKFLOW_ID) in ("", "your_actual_workflow_id"):
+        problems.append("WORKFLOW_ID 还没有填写：填入工作流 ID，或设置环境变量 COZE_WORKFLOW_ID")
+    if not isinstance(INPUTS, dict):
+        problems.append('INPUTS 必须是字典，例如 {"param1": "value1"}')
+    else:
+        try:
+            json.dumps(INPUTS, allow_nan=False)
+            usable = not too_deep(INPUTS)
+        except (TypeError, ValueError, RecursionError):
+            usable = False
+        if not usable:
+            problems.append(
+                "INPUTS 不能转换成 JSON：只能用字符串、数字、布尔值、None、列表和字典，数字不能是 NaN 或无穷大"
+            )
+    return problems
+
+
+def number_problems(name: str, value: object, whole: bool = False) -> list[str]:
+    """检查秒数或次数（whole）是否为正的有限数；返回问题列表。"""
+    right_type = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
+    if right_type and 0 < value <= sys.float_info.max:  # type: ignore[operator]
+        return []
+    return [f"{name} 必须是大于 0 的{'整数' if whole else '数字'}"]
+
+
+def poll_problems() -> list[str]:
+    """检查与轮询有关的配置；返回问题列表。"""
+    problems = number_problems("INITIAL_POLL_INTERVAL", INITIAL_POLL_INTERVAL)
+    problems += number_problems("MAX_POLL_INTERVAL", MAX_POLL_INTERVAL)
+    problems += number_problems("MAX_POLL_ATTEMPTS", MAX_POLL_ATTEMPTS, whole=True)
+    path: object = RUN_HISTORY_PATH
+    if not (isinstance(path, str) and "{workflow_id}" in path and "{execute_id}" in path):
+        problems.append("RUN_HISTORY_PATH 必须是含有 {workflow_id} 和 {execute_id} 的字符串")
+    return problems
+
+
+# ------------------------------------ 屏幕 ------------------------------------
+
+CTRL_C: list[int] = []  # 收到过的 Ctrl-C。记下而不立即中断：保存到一半时不能被打断
+
+
+def prepare_console() -> None:
+    """控制台（GBK、ASCII）显示不了的字符改用转义；Ctrl-C 先记下，由 wait 处理。"""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    signal.signal(signal.SIGINT, lambda signum, frame: CTRL_C.append(signum))
+
+
+@contextmanager
+def ctrl_c_at_once() -> Iterator[None]:
+    """结果已经落盘之后：打印可能很长，让 Ctrl-C 随时生效。"""
+    patient = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        if CTRL_C:
+            raise KeyboardInterrupt
+        yield
+    finally:
+        signal.signal(signal.SIGINT, patient)
+
+
+def mask(text: str) -> str:
+    """把文本里出现的令牌换成 ***；令牌在 JSON 里可能带转义。"""
+    token = clean_token(YOUR_ACCESS_TOKEN)
+    for secret in {token, json.dumps(token)[1:-1]} - {""}:
+        text = text.replace(secret, "***")
+    return text
+
+
+def masked(value: Any) -> Any:
+    """JSON 值里所有的字符串（包括键）都经过 mask。"""
+    if isinstance(value, str):
+        return mask(value)
+    if isinstance(value, dict):
+        return {mask(str(key)): masked(item) for key, item in value.items()}
+    return [masked(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def to_json(value: Any) -> str:
+    """给人看的 JSON：缩进 2，中文原样，不含令牌。"""
+    text = json.dumps(value, ensure_ascii=False, indent=2)
+    return text if mask(text) == text else json.dumps(masked(value), ensure_ascii=False, indent=2)
+
+
+def say(text: str = "", stream: str = "stdout") -> bool:
+    """打印一行并返回是否成功；管道关闭（| head）或磁盘写满之后，这个流不再输出，脚本照常进行。"""
+    out = getattr(sys, stream)
+    if out is None:
+        return False
+    try:
+        print(mask(text), file=out, flush=True)
+        return True
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
+        setattr(sys, stream, None)
+        return False
+
+
+def complain(text: str) -> bool:
+    """打印到标准错误，返回是否成功。"""
+    return say(text, "stderr")
+
+
+def wait(seconds: float, done: threading.Event) -> None:
+    """等到 done 或满 seconds 秒。小步等待，这样 Windows 上 Ctrl-C 也能及时生效。
+
+    抛出 KeyboardInterrupt：按过 Ctrl-C，而 done 还没有发生。
+    """
+    end = time.monotonic() + seconds
+    while not done.is_set() and time.monotonic() < end:
+        if CTRL_C:
+            raise KeyboardInterrupt
+        done.wait(min(0.1, max(0, end - time.monotonic())))
+
+
+# ------------------------------------ 网络 ------------------------------------
+
+
+class RequestBody(io.BytesIO):
+    """运行请求的正文。连接建立之后它才会被读取，所以没有读过就一定没有运行。"""
+
+    sent = False
+    cancelled = False
+
+    def read(self, size: int | None = -1) -> bytes:
+        """requests 发送正文时调用。"""
+        self.sent = True
+        if self.cancelled:
+            raise OSError("cancelled")
+        return super().read(size)
+
+    def cancel(self) -> None:
+        """从此不再发送；已经开始发送的不受影响（sent 为真）。"""
+        self.cancelled = True
+
+
+def run_body(is_async: bool) -> RequestBody:
+    """运行请求的正文（coze-api：POST /v1/workflow/run），没有设置的可选项不出现。"""
+    optional = {
+        "bot_id": id_text(BOT_ID),
+        "app_id": id_text(APP_ID),
+        "ext": EXT,
+        "workflow_version": WORKFLOW_VERSION,
+        "connector_id": id_text(CONNECTOR_ID),
+    }
+    body = {"workflow_id": id_text(WORKFLOW_ID), "parameters": INPUTS, "is_async": is_async}
+    body.update({name: value for name, value in optional.items() if value})
+    return RequestBody(json.dumps(body, ensure_ascii=False).encode("utf-8", "backslashreplace"))
+
+
+def open_session() -> requests.Session:
+    """带令牌的会话；只有连接没有建立起来时才由 urllib3 的 Retry 重试。"""
+
+    def bearer(request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {clean_token(YOUR_ACCESS_TOKEN)}"
+        return request
+
+    session = requests.Session()
+    session.auth = bearer  # 普通请求头会被 ~/.netrc 替换（psf/requests#3929），auth 不会
+    session.headers["Content-Type"] = "application/json"
+    retries = Retry(total=None, connect=CONNECT_RETRIES, read=False, status=0, other=0, backoff_factor=0.5)
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, HTTPAdapter(max_retries=retries))
+    return session
+
+
+def call(session: requests.Session, path: str, timeout: float, body: RequestBody | None = None) -> Answer:
+    """唯一与 Coze 通信的函数：有 body 时 POST，否则 GET，不跟随重定向。
+
+    timeout: 连续多少秒没有数据就放弃。请求放在后台线程里，主线程可以随时响应 Ctrl-C。
+    抛出 RunError：没有得到 JSON 对象；KeyboardInterrupt：等待时按了 Ctrl-C。
+    """
+    outcome: list[requests.Response | Exception] = []
+    done = threading.Event()
+
+    def request() -> None:
+        try:
+            outcome.append(
+                session.request(
+                    "GET" if body is None else "POST",
+                    f"{API_BASE.strip().rstrip('/')}/{path.lstrip('/')}",
+                    data=body,
+                    timeout=(CONNECT_TIMEOUT, min(timeout, 86400)),
+                    allow_redirects=False,
+                )
+            )
+        except Exception as error:  # noqa: BLE001 任何错误都要带回主线程，由它告诉用户
+            outcome.append(error)
+        finally:
+            done.set()
+
+    threading.Thread(target=request, daemon=True).start()
+    wait(math.inf, done)
+    response = outcome.pop()
+    if isinstance(response, Exception):
+        cause: BaseException = response
+        while cause.__cause__ or cause.__context__:
+            cause = cause.__cause__ or cause.__context__ or cause
+        raise RunError(f"网络错误: {type(response).__name__}（{type(cause).__name__}: {cause}）")
+    status, content = response.status_code, response.content
+    if 300 <= status < 400:
+        address = response.headers.get("Location", "")
+        raise RunError(f"HTTP {status}：服务器要求转到另一个地址，脚本没有跟随，请检查 API_BASE: {address}", status)
+    try:
+        reply = json.loads(content)
+    except (ValueError, RecursionError):
+        reply = None
+    if not isinstance(reply, dict) or too_deep(reply):
+        text = content.decode("utf-8", "replace")
+        beginning = " ".join(text[:1000].split())[:200]
+        raise RunError(f"HTTP {status}：回复不是 JSON 对象: {beginning}", status, details=f"原始回复:\n{text}")
+    headers = response.headers
+    logid = logid_of(reply) or headers.get("X-Tt-Logid") or headers.get("X-Log-Id") or ""
+    return Answer(status, logid, reply)
+
+
+# --------------------------- 把 Coze 的回复变成记录 ---------------------------
+
+
+def too_deep(value: Any) -> bool:
+    """嵌套超过 MAX_DEPTH 层的值写不回 JSON。"""
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [
+            child
+            for item in level
+            if isinstance(item, (dict, list, tuple))
+            for child in (item.values() if isinstance(item, dict) else item)
+        ]
+        if not level:
+            return False
+    return True
+
+
+def finite(number: str) -> float:
+    """JSON 里的小数；抛出 ValueError：大到变成无穷大，或者是 NaN、Infinity。"""
+    value = float(number)
+    if not math.isfinite(value):
+        raise ValueError(number)
+    return value
+
+
+def decode(value: Any) -> Any:
+    """字符串是严格的 JSON 就解码，否则原样返回。"""
+    if not isinstance(value, str):
+        return value
+    try:
+        decoded = json.loads(value, parse_float=finite, parse_constant=finite)
+    except (ValueError, RecursionError):
+        return value
+    return value if too_deep(decoded) else decoded
+
+
+def text_of(value: Any) -> str:
+    """字符串去掉首尾空白，数字取它的数字；其他（null、对象）返回空串。"""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return str(value)
+    return value.strip() if isinstance(value, str) else ""
+
+
+def first(fields: dict[str, Any], *names: str) -> Any:
+    """names 里第一个有值的字段；null 等于没有。"""
+    return next((fields[name] for name in names if fields.get(name) is not None), None)
+
+
+def history_entry(reply: dict[str, Any]) -> dict[str, Any]:
+    """查询回复 data 列表里的那个对象；不是查询回复，或列表还是空的，返回空字典。"""
+    data = reply.get("data")
+    entry = data[0] if isinstance(data, list) and data else None
+    if isinstance(entry, dict) and first(entry, "execute_status", "status", "interrupt_data") is not None:
+        return entry
+    return {}
+
+
+def fields_of(reply: dict[str, Any]) -> dict[str, Any]:
+    """一次运行的全部字段：回复顶层的，加上查询回复 data[0] 里的（优先）。"""
+    entry = {name: value for name, value in history_entry(reply).items() if value is not None}
+    return {**reply, **entry}
+
+
+def logid_of(reply: dict[str, Any]) -> str:
+    """回复里的日志 ID，Coze 的技术支持会问到它；没有时为空串。"""
+    detail = reply.get("detail")
+    fields = {**fields_of(reply), **(detail if isinstance(detail, dict) else {})}
+    return text_of(first(fields, "logid", "log_id"))
+
+
+def code_of(reply: dict[str, Any]) -> str:
+    """回复顶层的错误码；0 或没有时为空串。"""
+    code = text_of(reply.get("code"))
+    return "" if code == "0" else code
+
+
+def run_id_of(fields: dict[str, Any]) -> str:
+    """运行 ID；没有单独的字段时取自 debug_url 的 execute_id 参数。0 不是 ID，没有时为空串。"""
+    query: dict[str, list[str]] = {}
+    with suppress(ValueError):
+        query = parse_qs(urlsplit(text_of(fields.get("debug_url"))).query)
+    candidates = [fields.get("run_id"), fields.get("execute_id"), *query.get("execute_id", [])]
+    return next((text for text in map(text_of, candidates) if text not in ("", "0")), "")
+
+
+def status_of(fields: dict[str, Any], default: str) -> str:
+    """使用说明里的状态；表里没有的原样返回，回复没有提到状态时返回 default。"""
+    if fields.get("interrupt_data") or code_of(fields):
+        return "failed"
+    state = text_of(first(fields, "execute_status", "status"))
+    if state:
+        return STATUSES.get(state, state)
+    return "failed" if fields.get("error") else default
+
+
+def end_node_text(value: Any) -> Any:
+    """End 节点以文本回答时的包装，取出文本；带有其他键的对象是工作流自己的，原样返回。"""
+    wrapper = {"content_type", "data", "type_for_model"}
+    if isinstance(value, dict) and set(value) - {"original_result"} == wrapper and isinstance(value["data"], str):
+        return value["data"]
+    return value
+
+
+def outputs_of(reply: dict[str, Any]) -> Any:
+    """工作流的输出：是 JSON 就解码，不是就保留文本。
+
+    正式版 Coze 的查询回复（有 code 或 detail）把 End 节点放在 Output 下，其他输出节点各用其名；
+    Coze Studio 的查询回复没有这层包装。
+    """
+    entry = history_entry(reply)
+    if not entry:
+        answer = first(reply, "outputs", "output")
+        return end_node_text(decode(reply.get("data"))) if answer is None else decode(answer)
+    output = decode(first(entry, "outputs", "output"))
+    live = first(reply, "code", "detail") is not None
+    if not (live and isinstance(output, dict) and "Output" in output):
+        return output
+    nodes = {name: decode(value) for name, value in output.items() if name != "node_status"}
+    nodes["Output"] = end_node_text(nodes["Output"])
+    return nodes["Output"] if len(nodes) == 1 else nodes
+
+
+def error_of(fields: dict[str, Any]) -> dict[str, str]:
+    """失败的原因 {"code", "message"}；Coze 没有说明时用我们的话。"""
+    error = fields.get("error")
+    inner = error if isinstance(error, dict) else {"message": error}
+    codes = (inner.get("code"), fields.get("error_code"), fields.get("code"))
+    code = next((text for text in map(text_of, codes) if text not in ("", "0")), "")
+    words = (inner.get("message"), inner.get("msg"), fields.get("error_message"), fields.get("error_msg"))
+    message = next(filter(None, map(text_of, (*words, code_of(fields) and fields.get("msg")))), "")
+    if error and not message:
+        message = json.dumps(error, ensure_ascii=False)
+    state = text_of(first(fields, "execute_status", "status"))
+    interrupt = decode(fields.get("interrupt_data"))
+    if interrupt or state in WAITING_FOR_ANSWER:
+        question = interrupt.get("data") if isinstance(interrupt, dict) else interrupt
+        asked = question if isinstance(question, str) else json.dumps(question, ensure_ascii=False)
+        parts = ["运行停下来等待一个回答，这个脚本不能回答。", f"问题: {asked}" if question else "", message]
+        parts.append(f"请到这里查看: {fields['debug_url']}" if fields.get("debug_url") else "")
+        message = " ".join(filter(None, parts))
+    elif not message:
+        message = "运行被取消。" if state == "Cancel" else "Coze 没有说明原因。"
+    return {"code": code, "message": message}
+
+
+def utc_now() -> str:
+    """本机时钟的 UTC 时间，格式与记录相同。"""
+    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def iso_time(value: Any) -> str:
+    """Unix 秒或 ISO 8601 文本 -> 2025-10-28T15:58:40Z；没有或看不懂时返回空串。"""
+    text = text_of(value)
+    pattern = r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:\.\d+)?(?:Z|([+-])(\d\d):?(\d\d))?"
+    match = re.fullmatch(pattern, text, re.ASCII)
+    try:
+        if match:
+            *moment, sign, hours, minutes = match.groups()
+            time_of_day = datetime(*map(int, moment))  # type: ignore[arg-type]
+            offset = timedelta(hours=int(hours or 0), minutes=int(minutes or 0))
+            utc = time_of_day + offset if sign == "-" else time_of_day - offset
+        elif text in ("", "0"):
+            return ""
+        else:
+            utc = datetime(1970, 1, 1) + timedelta(seconds=float(text))
+    except (ValueError, OverflowError):
+        return ""
+    return utc.replace(microsecond=0).isoformat() + "Z"
+
+
+def next_record(record: dict[str, Any], reply: dict[str, Any], now: str) -> dict[str, Any]:
+    """收到 reply 之后的记录。record: 之前的记录；now: 本机时间，用在 Coze 没有给时间的地方。"""
+    fields = fields_of(reply)
+    status = status_of(fields, record["status"])
+    known = {
+        "run_id": record["run_id"] or run_id_of(fields),
+        "workflow_id": record["workflow_id"],
+        "status": status,
+        "inputs": record["inputs"],
+    }
+    if status == "completed":
+        known["outputs"] = outputs_of(reply)
+    elif status == "failed":
+        known["error"] = error_of(fields)
+    known["created_at"] = iso_time(first(fields, "created_at", "create_time")) or record["created_at"]
+    known["updated_at"] = iso_time(first(fields, "updated_at", "update_time")) or now
+    known["response"] = reply
+    return known
+
+
+def report(answer: Answer) -> str:
+    """Coze 的一次拒绝（或看不懂的回复）的全部细节，给用户看。"""
+    reply = answer.reply
+    error = error_of(reply) if code_of(reply) or reply.get("error") else {"code": "", "message": ""}
+    details = {
+        "HTTP 状态": str(answer.status),
+        "错误码 code": error["code"],
+        "错误信息 msg": error["message"],
+        "logid": answer.logid,
+        "建议": HINTS.get(error["code"], ""),
+    }
+    lines = [f"{name}: {text}" for name, text in details.items() if text]
+    return "\n".join([*lines, "完整回复:", to_json(reply)])
+
+
+def outputs_text(record: dict[str, Any]) -> str:
+    """给人看的输出：文本就是文本，其他是 JSON。"""
+    outputs = record["outputs"]
+    return outputs if isinstance(outputs, str) else to_json(outputs)
+
+
+def run_details(record: dict[str, Any]) -> list[str]:
+    """结果之后附上的话：可视化运行页面的地址和消耗的 Token，Coze 给了才有。"""
+    fields = fields_of(record["response"])
+    usage = fields.get("usage")
+    used = text_of(usage.get("token_count") if isinstance(usage, dict) else fields.get("token"))
+    page = text_of(fields.get("debug_url"))
+    lines = [f"运行详情页面（7 天内有效）: {page}"] if page else []
+    return lines + ([f"消耗 Token 数: {used}"] if used not in ("", "0") else [])
+
+
+# ------------------------------------ 保存 ------------------------------------
+
+
+def file_name(record: dict[str, Any]) -> str:
+    """<run_id>_<created_at>.json；各系统不能用的 ID 改写，并以 ID 的哈希结尾，以免撞名。"""
+    run_id = mask(record["run_id"])
+    created_at = re.sub("[-:Z]", "", record["created_at"])
+    if re.fullmatch("[A-Za-z0-9_][A-Za-z0-9_-]{0,99}", run_id):
+        return f"{run_id}_{created_at}.json"
+    digest = hashlib.sha256(run_id.encode("utf-8", "backslashreplace")).hexdigest()[:8]
+    readable = re.sub("[^A-Za-z0-9]+", "_", run_id)[:60].strip("_") or "run"
+    return f"{readable}_{created_at}_{digest}.json"
+
+
+def save(record: dict[str, Any], path: str = "") -> str:
+    """保存记录，返回文件路径；path 是它现在的文件，先写好再改成正式的名字。
+
+    先写临时文件再替换：任何时候被打断，留下的都是完整的旧文件或新文件。抛出 OSError：写不了。
+    """
+    path = path or file_name(record)
+    temporary = f"{path}.{os.getpid()}.tmp"
+    try:
+        with open(temporary, "wb") as file:
+            file.write((to_json(record) + "\n").encode("utf-8", "backslashreplace"))
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        with suppress(OSError):
+            os.remove(temporary)
+    final = os.path.join(os.path.dirname(path), file_name(record))
+    with suppress(OSError):
+        os.replace(path, final)
+        return final
+    return path
+
+
+def store(record: dict[str, Any], path: str = "") -> str:
+    """保存记录并返回文件路径。写不了时返回空串，说明原因；如果运行已经结束，就把整个记录打印出来。"""
+    try:
+        return save(record, path)
+    except OSError as error:
+        complain(f"\n文件没有写成: {error}")
+        if record["status"] in ENDED:
+            complain("完整的记录打印在下面，请自行保存。")
+            say(to_json(record)) or complain(to_json(record))
+        return ""
+
+
+def explain(record: dict[str, Any]) -> None:
+    """把结果里需要用户知道的麻烦说清楚：失败的原因，被截断的输出。"""
+    if record["status"] == "failed":
+        error = record["error"]
+        complain(f"\n运行失败: {error['message']}" + (f"（错误码 {error['code']}）" if error["code"] else ""))
+        if error["code"] in HINTS:
+            complain(f"建议: {HINTS[error['code']]}")
+        complain("这次运行已经发生，会计费；脚本不会自动重新运行。")
+    if fields_of(record["response"]).get("is_output_trimmed") is True:
+        complain("\n注意: 输出太大，Coze 把它截断了（is_output_trimmed），结果不完整。")
+
+
+def resume_command(path: str) -> str:
+    """接着等待一次运行的命令；带空格的路径加上引号。"""
+    return f'python workflow_async.py "{path}"' if " " in path else f"python workflow_async.py {path}"
+
+
+def leave_running(record: dict[str, Any], path: str) -> None:
+    """运行还在继续而脚本要结束了：告诉用户怎样接着等；没能写成文件时打印记录本身。"""
+    complain(f"运行 ID (run_id): {record['run_id']}")
+    if not path:
+        say(to_json(record)) or complain(to_json(record))
+        path = file_name(record)
+        complain(f"记录没有写成文件。请把上面的 JSON 以 UTF-8 编码保存为 {path}，然后用下面的命令。")
+    complain(f"接着等待这次运行（不会重新运行，不会重复计费）:\n  {resume_command(path)}")
+
+
+# ---------------------------------- 一次运行 ----------------------------------
+
+
+def run_workflow(session: requests.Session, body: RequestBody, timeout: float, assumed: str) -> dict[str, Any]:
+    """发送运行请求，只此一次；返回第一份记录。assumed: 回复里没有提到状态时的状态。
+
+    抛出 RunError：没有得到运行 ID，也没有得到结果；说明里包括这次有没有运行、会不会计费。
+    """
+    record = {"run_id": "", "workflow_id": id_text(WORKFLOW_ID), "inputs": INPUTS, "created_at": utc_now()}
+    try:
+        answer = call(session, "/v1/workflow/run", timeout, body)
+    except RunError as error:
+        error.details = f"{error.details}\n{MAYBE_RUNNING if body.sent else NOT_SENT}".strip()
+        raise
+    fine = answer.status < 400  # 出错的回复也可能带着运行 ID：这次运行不能丢
+    record = next_record({**record, "status": assumed if fine else "pending"}, answer.reply, utc_now())
+    if record["run_id"]:
+        return record
+    if record["status"] == "failed" and answer.status < 500:
+        raise RunError("Coze 拒绝了运行请求，工作流没有运行，不会计费。", details=report(answer))
+    if record["status"] == "failed" or not fine or first(answer.reply, "outputs", "output", "data") is None:
+        raise RunError("回复里没有结果，也没有运行 ID。", details=f"{report(answer)}\n{MAYBE_RUNNING}")
+    record = next_record({**record, "status": "completed"}, answer.reply, utc_now())
+    return {**record, "run_id": f"unknown-{os.urandom(4).hex()}"}
+
+
+def is_lasting(error: RunError) -> bool:
+    """查询的错误是否再查也不会好：有 Coze 的错误码时看错误码，没有时看 HTTP 状态码。"""
+    if error.code:
+        return error.code in LASTING_CODES
+    return 400 <= error.status < 500 and error.status not in PASSING_HTTP
+
+
+def query_run(session: requests.Session, record: dict[str, Any]) -> dict[str, Any]:
+    """查询一次运行（coze-api：run_histories），返回 Coze 的回复。抛出 RunError：没有得到状态。"""
+    path = RUN_HISTORY_PATH.replace("{workflow_id}", quote(record["workflow_id"], safe="", errors="replace"))
+    path = path.replace("{execute_id}", quote(record["run_id"], safe="", errors="replace"))
+    answer = call(session, path, QUERY_TIMEOUT)
+    code = code_of(answer.reply)
+    beginning = " ".join(to_json(answer.reply)[:1000].split())[:200]
+    if code or answer.status >= 400:
+        raise RunError(f"HTTP {answer.status}: {beginning}", answer.status, code, report(answer))
+    if not status_of(fields_of(answer.reply), ""):
+        raise RunError(f"Coze 还没有给出这次运行的状态: {beginning}")
+    return answer.reply
+
+
+def next_interval(interval: float, changed: bool) -> float:
+    """下一次查询前等待的秒数。interval: 刚才等待的秒数；changed: 刚才查到的状态有没有变化。"""
+    return INITIAL_POLL_INTERVAL if changed else min(interval * 1.5, MAX_POLL_INTERVAL)
+
+
+def seconds_text(seconds: float) -> str:
+    """秒数，1000 以下最多三位有效数字。"""
+    return f"{seconds:.3g}" if seconds < 999.5 else f"{seconds:.0f}"
+
+
+class Run:
+    """一次已经启动的运行：最新的记录，和它在磁盘上的文件。"""
+
+    def __init__(self, record: dict[str, Any], path: str = "") -> None:
+        """record: 记录；path: 已有的记录文件，还没有文件时为空串。"""
+        self.record = record
+        self.path = path
+        self.saved = bool(path)
+
+    def save(self, record: dict[str, Any]) -> None:
+        """换成新的记录并写入文件。写不了时，原来的文件（如果有）还在 path。"""
+        self.record = record
+        path = store(record, self.path)
+        self.saved = bool(path)
+        self.path = path or self.path
+
+
+def start(session: requests.Session, body: RequestBody) -> Run:
+    """启动一次异步运行，立刻把记录写进文件，再显示。抛出 RunError：没有启动，或者不知道有没有启动。"""
+    say(f"{RULE}\n启动 Coze 工作流异步执行\n{RULE}")
+    say(f"工作流 ID: {id_text(WORKFLOW_ID)}\n输入参数: {to_json(INPUTS)}\n{THIN_RULE}\n正在发送异步执行请求...")
+    run = Run(run_workflow(session, body, START_TIMEOUT, assumed="pending"))
+    run.save(run.record)
+    say(f"\n异步任务已启动！\n{THIN_RULE}\n启动响应:\n{to_json(run.record['response'])}\n")
+    say(f"任务 ID (run_id): {run.record['run_id']}\n初始状态: {run.record['status']}\n{RULE}")
+    return run
+
+
+def poll(session: requests.Session, run: Run) -> None:
+    """等待、查询，直到运行结束或次数用完。
+
+    抛出 RunError：再查也不会好的错误；KeyboardInterrupt：按了 Ctrl-C。
+    """
+    say(f"\n开始轮询任务状态...\n{THIN_RULE}")
+    interval: float = INITIAL_POLL_INTERVAL
+    for attempt in range(1, MAX_POLL_ATTEMPTS + 1):
+        say(f"\n第 {attempt} 次查询... (等待 {seconds_text(interval)} 秒)")
+        wait(interval, threading.Event())
+        before = run.record
+        try:
+            record = next_record(before, query_run(session, before), utc_now())
+        except RunError as error:
+            if is_lasting(error):
+                if error.status == 404 and not error.code:
+                    error.details += (
+                        "\n这个服务没有 RUN_HISTORY_PATH 所写的地址。自建的 Coze Studio 请按配置里的注释修改它。"
+                    )
+                raise
+            complain(f"这次查询没有成功，运行不受影响，稍后再查: {error}")
+            interval = next_interval(interval, changed=False)
+            continue
+        status, changed = record["status"], record["status"] != before["status"]
+        if changed or record["created_at"] != before["created_at"] or not run.saved:
+            run.save(record)
+        say(f"当前状态: {status}")
+        if status in ENDED:
+            return
+        fields = fields_of(record["response"])
+        updated_at = iso_time(first(fields, "updated_at", "update_time"))
+        if updated_at:
+            say(f"更新时间: {updated_at}")
+        if status in PROGRESS:
+            say(PROGRESS[status])
+        interval = next_interval(interval, changed)
+
+
+def show_outcome(record: dict[str, Any], path: str) -> None:
+    """显示已经结束的异步运行。"""
+    completed = record["status"] == "completed"
+    say(f"\n{'任务执行完成！' if completed else '任务执行失败！'}\n{RULE}\n完整执行结果:\n{RULE}")
+    say(to_json({name: value for name, value in record.items() if name != "response"}))
+    say(f"{RULE}\n")
+    if path:
+        say(f"结果已保存到文件: {path}\n")
+    say(f"最终状态: {record['status']}\n")
+    if completed:
+        say(f"输出结果:\n{outputs_text(record)}\n")
+    for line in run_details(record):
+        say(line)
+    if completed:
+        say(f"{RULE}\n执行完成！\n{RULE}")
+    explain(record)
+
+
+def load_record(path: str) -> dict[str, Any]:
+    """读回脚本保存的记录。抛出 OSError、ValueError：读不了，或者不是这样的文件。"""
+    with open(path, "rb") as file:
+        record = json.loads(file.read())
+    if not isinstance(record, dict) or too_deep(record):
+        raise ValueError("不是运行记录")
+    kinds = {"run_id": str, "workflow_id": str, "status": str, "inputs": dict, "response": dict}
+    if record.get("status") == "failed":
+        kinds["error"] = dict
+    wrong = [name for name, kind in kinds.items() if not isinstance(record.get(name), kind) or record[name] == ""]
+    wrong += [] if iso_time(record.get("created_at")) else ["created_at"]
+    wrong += ["outputs"] if record.get("status") == "completed" and "outputs" not in record else []
+    if wrong:
+        raise ValueError(f"不是运行记录，这些字段没有或不对: {', '.join(wrong)}")
+    return {**record, "created_at": iso_time(record["created_at"])}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """一次异步运行，从启动（或接着等待）到结束；返回退出状态。"""
+    prepare_console()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("record", nargs="?", metavar="记录文件", help="接着等待这个文件里的运行，不启动新的运行")
+    path = parser.parse_args(argv).record
+    run = None
+    if path:
+        try:
+            run = Run(load_record(path), path)
+        except (OSError, ValueError, RecursionError) as error:
+            complain(f"不能使用记录文件 {path}: {error}\n文件没有改动，没有发送任何请求。")
+            return EXIT_SETTINGS
+    if not run or run.record["status"] not in ENDED:
+        problems = request_problems() + poll_problems() + ([] if run else workflow_problems())
+        if problems:
+            complain("\n  - ".join(["配置有问题，没有发送任何请求:", *problems]))
+            return EXIT_SETTINGS
+    body = RequestBody()
+    try:
+        session = open_session()
+        if run is None:
+            body = run_body(is_async=True)
+            run = start(session, body)
+        else:
+            say(f"{RULE}\n继续等待 Coze 工作流的运行\n{RULE}\n工作流 ID: {run.record['workflow_id']}")
+            say(f"任务 ID (run_id): {run.record['run_id']}\n上次状态: {run.record['status']}\n{RULE}")
+        if run.record["status"] not in ENDED:
+            poll(session, run)
+        if run.record["status"] not in ENDED:
+            complain(f"\n已经查询 {MAX_POLL_ATTEMPTS} 次，运行还没有结束，它在 Coze 上继续进行。")
+            leave_running(run.record, run.path)
+            return EXIT_UNFINISHED
+        with ctrl_c_at_once():
+            show_outcome(run.record, run.path if run.saved else "")
+    except RunError as error:
+        complain(f"\n{error}\n{error.details}")
+        if run:
+            complain("停止查询。运行本身不受影响，可能仍在进行；解决上面的问题以后可以接着等。")
+            leave_running(run.record, run.path)
+        return EXIT_FAILED
+    except KeyboardInterrupt:
+        body.cancel()
+        complain("\n已按 Ctrl-C 停止。")
+        if not run:
+            complain(MAYBE_RUNNING if body.sent else NOT_SENT)
+        elif run.record["status"] in ENDED:
+            complain(f"运行已经结束，结果在文件里: {run.path}")
+        else:
+            complain("运行在 Coze 上继续进行。")
+            leave_running(run.record, run.path)
+        return EXIT_CTRL_C
+    return EXIT_COMPLETED if run.record["status"] == "completed" and run.saved else EXIT_FAILED
+
+
+if __name__ == "__main__":
+    sys.exit(main())
