@@ -239,7 +239,7 @@ def prepare_console() -> None:
 
 @contextmanager
 def ctrl_c_at_once() -> Iterator[None]:
-    """结果已经落盘之后：打印可能很长，让 Ctrl-C 随时生效。"""
+    """打印可能很长，而这时没有什么会丢：让 Ctrl-C 立即生效。"""
     patient = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         if CTRL_C:
@@ -258,7 +258,7 @@ def mask(text: str) -> str:
 
 
 def masked(value: Any) -> Any:
-    """JSON 值里所有的字符串（包括键）都经过 mask。"""
+    """JSON 值里所有的字符串（包括键）都经过 mask。Coze 的回复一收到、一解码就先经过这里。"""
     if isinstance(value, str):
         return mask(value)
     if isinstance(value, dict):
@@ -266,19 +266,39 @@ def masked(value: Any) -> Any:
     return [masked(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
+def json_pieces(value: Any) -> Iterator[str]:
+    """给人看的 JSON：缩进 2，中文原样。一段一段地给出，20 MB 的结果不会整个再抄几遍。"""
+    small: list[str] = []
+    size = 0
+    for chunk in json.JSONEncoder(ensure_ascii=False, indent=2).iterencode(value):
+        size += len(chunk)
+        if size < 100_000:
+            small.append(chunk)
+            continue
+        yield "".join(small)
+        yield chunk
+        small, size = [], 0
+    yield "".join(small)
+
+
 def to_json(value: Any) -> str:
-    """给人看的 JSON：缩进 2，中文原样，不含令牌。"""
-    text = json.dumps(value, ensure_ascii=False, indent=2)
-    return text if mask(text) == text else json.dumps(masked(value), ensure_ascii=False, indent=2)
+    """整个 JSON 文本。"""
+    return "".join(json_pieces(value))
 
 
-def say(text: str = "", stream: str = "stdout") -> bool:
-    """打印一行并返回是否成功；管道关闭（| head）或磁盘写满之后，这个流不再输出，脚本照常进行。"""
+def say(*parts: Any, stream: str = "stdout") -> bool:
+    """打印一行并返回是否成功：字符串原样，其他的值写成 JSON。
+
+    管道关闭（| head）或磁盘写满之后，这个流不再输出，脚本照常进行。
+    """
     out = getattr(sys, stream)
     if out is None:
         return False
     try:
-        print(mask(text), file=out, flush=True)
+        for part in parts:
+            out.writelines(map(mask, [part] if isinstance(part, str) else json_pieces(part)))
+        out.write("\n")
+        out.flush()
         return True
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
@@ -286,9 +306,9 @@ def say(text: str = "", stream: str = "stdout") -> bool:
         return False
 
 
-def complain(text: str) -> bool:
+def complain(*parts: Any) -> bool:
     """打印到标准错误，返回是否成功。"""
-    return say(text, "stderr")
+    return say(*parts, stream="stderr")
 
 
 def wait(seconds: float, done: threading.Event) -> None:
@@ -338,14 +358,21 @@ def run_body(is_async: bool) -> RequestBody:
     return RequestBody(json.dumps(body, ensure_ascii=False).encode("utf-8", "backslashreplace"))
 
 
-def open_session() -> requests.Session:
+class Session(requests.Session):
+    """不跟随重定向的会话：令牌只发给 API_BASE。"""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """requests 由此得知要不要转去别处。"""
+
+
+def open_session() -> Session:
     """带令牌的会话；只有连接没有建立起来时才由 urllib3 的 Retry 重试。"""
 
     def bearer(request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers["Authorization"] = f"Bearer {clean_token(YOUR_ACCESS_TOKEN)}"
         return request
 
-    session = requests.Session()
+    session = Session()
     session.auth = bearer  # 普通请求头会被 ~/.netrc 替换（psf/requests#3929），auth 不会
     session.headers["Content-Type"] = "application/json"
     retries = Retry(total=None, connect=CONNECT_RETRIES, read=False, status=0, other=0, backoff_factor=0.5)
@@ -354,7 +381,7 @@ def open_session() -> requests.Session:
     return session
 
 
-def call(session: requests.Session, path: str, timeout: float, body: RequestBody | None = None) -> Answer:
+def call(session: Session, path: str, timeout: float, body: RequestBody | None = None) -> Answer:
     """唯一与 Coze 通信的函数：有 body 时 POST，否则 GET，不跟随重定向。
 
     timeout: 连续多少秒没有数据就放弃。请求放在后台线程里，主线程可以随时响应 Ctrl-C。
@@ -371,7 +398,6 @@ def call(session: requests.Session, path: str, timeout: float, body: RequestBody
                     f"{API_BASE.strip().rstrip('/')}/{path.lstrip('/')}",
                     data=body,
                     timeout=(CONNECT_TIMEOUT, min(timeout, 86400)),
-                    allow_redirects=False,
                 )
             )
         except Exception as error:  # noqa: BLE001 任何错误都要带回主线程，由它告诉用户
@@ -401,7 +427,7 @@ def call(session: requests.Session, path: str, timeout: float, body: RequestBody
         raise RunError(f"HTTP {status}：回复不是 JSON 对象: {beginning}", status, details=f"原始回复:\n{text}")
     headers = response.headers
     logid = logid_of(reply) or headers.get("X-Tt-Logid") or headers.get("X-Log-Id") or ""
-    return Answer(status, logid, reply)
+    return Answer(status, mask(logid), masked(reply))
 
 
 # --------------------------- 把 Coze 的回复变成记录 ---------------------------
@@ -438,7 +464,7 @@ def decode(value: Any) -> Any:
         decoded = json.loads(value, parse_float=finite, parse_constant=finite)
     except (ValueError, RecursionError):
         return value
-    return value if too_deep(decoded) else decoded
+    return value if too_deep(decoded) else masked(decoded)
 
 
 def text_of(value: Any) -> str:
@@ -610,12 +636,6 @@ def report(answer: Answer) -> str:
     return "\n".join([*lines, "完整回复:", to_json(reply)])
 
 
-def outputs_text(record: dict[str, Any]) -> str:
-    """给人看的输出：文本就是文本，其他是 JSON。"""
-    outputs = record["outputs"]
-    return outputs if isinstance(outputs, str) else to_json(outputs)
-
-
 def run_details(record: dict[str, Any]) -> list[str]:
     """结果之后附上的话：可视化运行页面的地址和消耗的 Token，Coze 给了才有。"""
     fields = fields_of(record["response"])
@@ -631,7 +651,7 @@ def run_details(record: dict[str, Any]) -> list[str]:
 
 def file_name(record: dict[str, Any]) -> str:
     """<run_id>_<created_at>.json；各系统不能用的 ID 改写，并以 ID 的哈希结尾，以免撞名。"""
-    run_id = mask(record["run_id"])
+    run_id = record["run_id"]
     created_at = re.sub("[-:Z]", "", record["created_at"])
     if re.fullmatch("[A-Za-z0-9_][A-Za-z0-9_-]{0,99}", run_id):
         return f"{run_id}_{created_at}.json"
@@ -648,8 +668,9 @@ def save(record: dict[str, Any], path: str = "") -> str:
     path = path or file_name(record)
     temporary = f"{path}.{os.getpid()}.tmp"
     try:
-        with open(temporary, "wb") as file:
-            file.write((to_json(record) + "\n").encode("utf-8", "backslashreplace"))
+        with open(temporary, "w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
+            file.writelines(json_pieces(record))
+            file.write("\n")
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
@@ -671,7 +692,7 @@ def store(record: dict[str, Any], path: str = "") -> str:
         complain(f"\n文件没有写成: {error}")
         if record["status"] in ENDED:
             complain("完整的记录打印在下面，请自行保存。")
-            say(to_json(record)) or complain(to_json(record))
+            say(record) or complain(record)
         return ""
 
 
@@ -696,7 +717,7 @@ def leave_running(record: dict[str, Any], path: str) -> None:
     """运行还在继续而脚本要结束了：告诉用户怎样接着等；没能写成文件时打印记录本身。"""
     complain(f"运行 ID (run_id): {record['run_id']}")
     if not path:
-        say(to_json(record)) or complain(to_json(record))
+        say(record) or complain(record)
         path = file_name(record)
         complain(f"记录没有写成文件。请把上面的 JSON 以 UTF-8 编码保存为 {path}，然后用下面的命令。")
     complain(f"接着等待这次运行（不会重新运行，不会重复计费）:\n  {resume_command(path)}")
@@ -705,12 +726,13 @@ def leave_running(record: dict[str, Any], path: str) -> None:
 # ---------------------------------- 一次运行 ----------------------------------
 
 
-def run_workflow(session: requests.Session, body: RequestBody, timeout: float, assumed: str) -> dict[str, Any]:
+def run_workflow(session: Session, body: RequestBody, timeout: float, assumed: str) -> dict[str, Any]:
     """发送运行请求，只此一次；返回第一份记录。assumed: 回复里没有提到状态时的状态。
 
     抛出 RunError：没有得到运行 ID，也没有得到结果；说明里包括这次有没有运行、会不会计费。
     """
-    record = {"run_id": "", "workflow_id": id_text(WORKFLOW_ID), "inputs": INPUTS, "created_at": utc_now()}
+    workflow_id, inputs = mask(id_text(WORKFLOW_ID)), masked(INPUTS)
+    record = {"run_id": "", "workflow_id": workflow_id, "inputs": inputs, "created_at": utc_now()}
     try:
         answer = call(session, "/v1/workflow/run", timeout, body)
     except RunError as error:
@@ -735,7 +757,7 @@ def is_lasting(error: RunError) -> bool:
     return 400 <= error.status < 500 and error.status not in PASSING_HTTP
 
 
-def query_run(session: requests.Session, record: dict[str, Any]) -> dict[str, Any]:
+def query_run(session: Session, record: dict[str, Any]) -> dict[str, Any]:
     """查询一次运行（coze-api：run_histories），返回 Coze 的回复。抛出 RunError：没有得到状态。"""
     path = RUN_HISTORY_PATH.replace("{workflow_id}", quote(record["workflow_id"], safe="", errors="replace"))
     path = path.replace("{execute_id}", quote(record["run_id"], safe="", errors="replace"))
@@ -776,18 +798,19 @@ class Run:
         self.path = path or self.path
 
 
-def start(session: requests.Session, body: RequestBody) -> Run:
+def start(session: Session, body: RequestBody) -> Run:
     """启动一次异步运行，立刻把记录写进文件，再显示。抛出 RunError：没有启动，或者不知道有没有启动。"""
-    say(f"{RULE}\n启动 Coze 工作流异步执行\n{RULE}")
-    say(f"工作流 ID: {id_text(WORKFLOW_ID)}\n输入参数: {to_json(INPUTS)}\n{THIN_RULE}\n正在发送异步执行请求...")
+    with ctrl_c_at_once():
+        say(f"{RULE}\n启动 Coze 工作流异步执行\n{RULE}\n工作流 ID: {id_text(WORKFLOW_ID)}")
+        say("输入参数: ", INPUTS, f"\n{THIN_RULE}\n正在发送异步执行请求...")
     run = Run(run_workflow(session, body, START_TIMEOUT, assumed="pending"))
     run.save(run.record)
-    say(f"\n异步任务已启动！\n{THIN_RULE}\n启动响应:\n{to_json(run.record['response'])}\n")
+    say(f"\n异步任务已启动！\n{THIN_RULE}\n启动响应:\n", run.record["response"], "\n")
     say(f"任务 ID (run_id): {run.record['run_id']}\n初始状态: {run.record['status']}\n{RULE}")
     return run
 
 
-def poll(session: requests.Session, run: Run) -> None:
+def poll(session: Session, run: Run) -> None:
     """等待、查询，直到运行结束或次数用完。
 
     抛出 RunError：再查也不会好的错误；KeyboardInterrupt：按了 Ctrl-C。
@@ -829,13 +852,13 @@ def show_outcome(record: dict[str, Any], path: str) -> None:
     """显示已经结束的异步运行。"""
     completed = record["status"] == "completed"
     say(f"\n{'任务执行完成！' if completed else '任务执行失败！'}\n{RULE}\n完整执行结果:\n{RULE}")
-    say(to_json({name: value for name, value in record.items() if name != "response"}))
+    say({name: value for name, value in record.items() if name != "response"})
     say(f"{RULE}\n")
     if path:
         say(f"结果已保存到文件: {path}\n")
     say(f"最终状态: {record['status']}\n")
     if completed:
-        say(f"输出结果:\n{outputs_text(record)}\n")
+        say("输出结果:\n", record["outputs"], "\n")
     for line in run_details(record):
         say(line)
     if completed:
@@ -843,20 +866,25 @@ def show_outcome(record: dict[str, Any], path: str) -> None:
     explain(record)
 
 
+def all_text(value: Any, *names: str) -> bool:
+    """value 是对象，并且这些字段都是字符串。"""
+    return isinstance(value, dict) and all(isinstance(value.get(name), str) for name in names)
+
+
 def load_record(path: str) -> dict[str, Any]:
     """读回脚本保存的记录。抛出 OSError、ValueError：读不了，或者不是这样的文件。"""
     with open(path, "rb") as file:
-        record = json.loads(file.read())
-    if not isinstance(record, dict) or too_deep(record):
-        raise ValueError("不是运行记录")
-    kinds = {"run_id": str, "workflow_id": str, "status": str, "inputs": dict, "response": dict}
-    if record.get("status") == "failed":
-        kinds["error"] = dict
-    wrong = [name for name, kind in kinds.items() if not isinstance(record.get(name), kind) or record[name] == ""]
-    wrong += [] if iso_time(record.get("created_at")) else ["created_at"]
-    wrong += ["outputs"] if record.get("status") == "completed" and "outputs" not in record else []
-    if wrong:
-        raise ValueError(f"不是运行记录，这些字段没有或不对: {', '.join(wrong)}")
+        record = masked(json.loads(file.read()))
+    sound = (
+        all_text(record, "run_id", "workflow_id", "status", "created_at")
+        and all((record["run_id"], record["workflow_id"], record["status"], iso_time(record["created_at"])))
+        and isinstance(record.get("inputs"), dict)
+        and isinstance(record.get("response"), dict)
+        and (record["status"] != "completed" or "outputs" in record)
+        and (record["status"] != "failed" or all_text(record.get("error"), "code", "message"))
+    )
+    if not sound or too_deep(record):
+        raise ValueError("这不是脚本保存的运行记录")
     return {**record, "created_at": iso_time(record["created_at"])}
 
 
@@ -916,4 +944,6 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    exit_status = main()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # 解释器收尾时的 Ctrl-C 会打断退出状态
+    sys.exit(exit_status)

@@ -212,7 +212,7 @@ def prepare_console() -> None:
 
 @contextmanager
 def ctrl_c_at_once() -> Iterator[None]:
-    """结果已经落盘之后：打印可能很长，让 Ctrl-C 随时生效。"""
+    """打印可能很长，而这时没有什么会丢：让 Ctrl-C 立即生效。"""
     patient = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         if CTRL_C:
@@ -231,7 +231,7 @@ def mask(text: str) -> str:
 
 
 def masked(value: Any) -> Any:
-    """JSON 值里所有的字符串（包括键）都经过 mask。"""
+    """JSON 值里所有的字符串（包括键）都经过 mask。Coze 的回复一收到、一解码就先经过这里。"""
     if isinstance(value, str):
         return mask(value)
     if isinstance(value, dict):
@@ -239,19 +239,39 @@ def masked(value: Any) -> Any:
     return [masked(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
+def json_pieces(value: Any) -> Iterator[str]:
+    """给人看的 JSON：缩进 2，中文原样。一段一段地给出，20 MB 的结果不会整个再抄几遍。"""
+    small: list[str] = []
+    size = 0
+    for chunk in json.JSONEncoder(ensure_ascii=False, indent=2).iterencode(value):
+        size += len(chunk)
+        if size < 100_000:
+            small.append(chunk)
+            continue
+        yield "".join(small)
+        yield chunk
+        small, size = [], 0
+    yield "".join(small)
+
+
 def to_json(value: Any) -> str:
-    """给人看的 JSON：缩进 2，中文原样，不含令牌。"""
-    text = json.dumps(value, ensure_ascii=False, indent=2)
-    return text if mask(text) == text else json.dumps(masked(value), ensure_ascii=False, indent=2)
+    """整个 JSON 文本。"""
+    return "".join(json_pieces(value))
 
 
-def say(text: str = "", stream: str = "stdout") -> bool:
-    """打印一行并返回是否成功；管道关闭（| head）或磁盘写满之后，这个流不再输出，脚本照常进行。"""
+def say(*parts: Any, stream: str = "stdout") -> bool:
+    """打印一行并返回是否成功：字符串原样，其他的值写成 JSON。
+
+    管道关闭（| head）或磁盘写满之后，这个流不再输出，脚本照常进行。
+    """
     out = getattr(sys, stream)
     if out is None:
         return False
     try:
-        print(mask(text), file=out, flush=True)
+        for part in parts:
+            out.writelines(map(mask, [part] if isinstance(part, str) else json_pieces(part)))
+        out.write("\n")
+        out.flush()
         return True
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
@@ -259,9 +279,9 @@ def say(text: str = "", stream: str = "stdout") -> bool:
         return False
 
 
-def complain(text: str) -> bool:
+def complain(*parts: Any) -> bool:
     """打印到标准错误，返回是否成功。"""
-    return say(text, "stderr")
+    return say(*parts, stream="stderr")
 
 
 def wait(seconds: float, done: threading.Event) -> None:
@@ -311,14 +331,21 @@ def run_body(is_async: bool) -> RequestBody:
     return RequestBody(json.dumps(body, ensure_ascii=False).encode("utf-8", "backslashreplace"))
 
 
-def open_session() -> requests.Session:
+class Session(requests.Session):
+    """不跟随重定向的会话：令牌只发给 API_BASE。"""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """requests 由此得知要不要转去别处。"""
+
+
+def open_session() -> Session:
     """带令牌的会话；只有连接没有建立起来时才由 urllib3 的 Retry 重试。"""
 
     def bearer(request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers["Authorization"] = f"Bearer {clean_token(YOUR_ACCESS_TOKEN)}"
         return request
 
-    session = requests.Session()
+    session = Session()
     session.auth = bearer  # 普通请求头会被 ~/.netrc 替换（psf/requests#3929），auth 不会
     session.headers["Content-Type"] = "application/json"
     retries = Retry(total=None, connect=CONNECT_RETRIES, read=False, status=0, other=0, backoff_factor=0.5)
@@ -327,7 +354,7 @@ def open_session() -> requests.Session:
     return session
 
 
-def call(session: requests.Session, path: str, timeout: float, body: RequestBody | None = None) -> Answer:
+def call(session: Session, path: str, timeout: float, body: RequestBody | None = None) -> Answer:
     """唯一与 Coze 通信的函数：有 body 时 POST，否则 GET，不跟随重定向。
 
     timeout: 连续多少秒没有数据就放弃。请求放在后台线程里，主线程可以随时响应 Ctrl-C。
@@ -344,7 +371,6 @@ def call(session: requests.Session, path: str, timeout: float, body: RequestBody
                     f"{API_BASE.strip().rstrip('/')}/{path.lstrip('/')}",
                     data=body,
                     timeout=(CONNECT_TIMEOUT, min(timeout, 86400)),
-                    allow_redirects=False,
                 )
             )
         except Exception as error:  # noqa: BLE001 任何错误都要带回主线程，由它告诉用户
@@ -374,7 +400,7 @@ def call(session: requests.Session, path: str, timeout: float, body: RequestBody
         raise RunError(f"HTTP {status}：回复不是 JSON 对象: {beginning}", status, details=f"原始回复:\n{text}")
     headers = response.headers
     logid = logid_of(reply) or headers.get("X-Tt-Logid") or headers.get("X-Log-Id") or ""
-    return Answer(status, logid, reply)
+    return Answer(status, mask(logid), masked(reply))
 
 
 # --------------------------- 把 Coze 的回复变成记录 ---------------------------
@@ -411,7 +437,7 @@ def decode(value: Any) -> Any:
         decoded = json.loads(value, parse_float=finite, parse_constant=finite)
     except (ValueError, RecursionError):
         return value
-    return value if too_deep(decoded) else decoded
+    return value if too_deep(decoded) else masked(decoded)
 
 
 def text_of(value: Any) -> str:
@@ -583,12 +609,6 @@ def report(answer: Answer) -> str:
     return "\n".join([*lines, "完整回复:", to_json(reply)])
 
 
-def outputs_text(record: dict[str, Any]) -> str:
-    """给人看的输出：文本就是文本，其他是 JSON。"""
-    outputs = record["outputs"]
-    return outputs if isinstance(outputs, str) else to_json(outputs)
-
-
 def run_details(record: dict[str, Any]) -> list[str]:
     """结果之后附上的话：可视化运行页面的地址和消耗的 Token，Coze 给了才有。"""
     fields = fields_of(record["response"])
@@ -604,7 +624,7 @@ def run_details(record: dict[str, Any]) -> list[str]:
 
 def file_name(record: dict[str, Any]) -> str:
     """<run_id>_<created_at>.json；各系统不能用的 ID 改写，并以 ID 的哈希结尾，以免撞名。"""
-    run_id = mask(record["run_id"])
+    run_id = record["run_id"]
     created_at = re.sub("[-:Z]", "", record["created_at"])
     if re.fullmatch("[A-Za-z0-9_][A-Za-z0-9_-]{0,99}", run_id):
         return f"{run_id}_{created_at}.json"
@@ -621,8 +641,9 @@ def save(record: dict[str, Any], path: str = "") -> str:
     path = path or file_name(record)
     temporary = f"{path}.{os.getpid()}.tmp"
     try:
-        with open(temporary, "wb") as file:
-            file.write((to_json(record) + "\n").encode("utf-8", "backslashreplace"))
+        with open(temporary, "w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
+            file.writelines(json_pieces(record))
+            file.write("\n")
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
@@ -644,7 +665,7 @@ def store(record: dict[str, Any], path: str = "") -> str:
         complain(f"\n文件没有写成: {error}")
         if record["status"] in ENDED:
             complain("完整的记录打印在下面，请自行保存。")
-            say(to_json(record)) or complain(to_json(record))
+            say(record) or complain(record)
         return ""
 
 
@@ -669,7 +690,7 @@ def leave_running(record: dict[str, Any], path: str) -> None:
     """运行还在继续而脚本要结束了：告诉用户怎样接着等；没能写成文件时打印记录本身。"""
     complain(f"运行 ID (run_id): {record['run_id']}")
     if not path:
-        say(to_json(record)) or complain(to_json(record))
+        say(record) or complain(record)
         path = file_name(record)
         complain(f"记录没有写成文件。请把上面的 JSON 以 UTF-8 编码保存为 {path}，然后用下面的命令。")
     complain(f"接着等待这次运行（不会重新运行，不会重复计费）:\n  {resume_command(path)}")
@@ -678,12 +699,13 @@ def leave_running(record: dict[str, Any], path: str) -> None:
 # ---------------------------------- 一次运行 ----------------------------------
 
 
-def run_workflow(session: requests.Session, body: RequestBody, timeout: float, assumed: str) -> dict[str, Any]:
+def run_workflow(session: Session, body: RequestBody, timeout: float, assumed: str) -> dict[str, Any]:
     """发送运行请求，只此一次；返回第一份记录。assumed: 回复里没有提到状态时的状态。
 
     抛出 RunError：没有得到运行 ID，也没有得到结果；说明里包括这次有没有运行、会不会计费。
     """
-    record = {"run_id": "", "workflow_id": id_text(WORKFLOW_ID), "inputs": INPUTS, "created_at": utc_now()}
+    workflow_id, inputs = mask(id_text(WORKFLOW_ID)), masked(INPUTS)
+    record = {"run_id": "", "workflow_id": workflow_id, "inputs": inputs, "created_at": utc_now()}
     try:
         answer = call(session, "/v1/workflow/run", timeout, body)
     except RunError as error:
@@ -705,12 +727,12 @@ def show_result(record: dict[str, Any], path: str) -> None:
     """显示同步运行的结果。"""
     completed = record["status"] == "completed"
     say(f"\n{'请求成功！' if completed else '请求已完成，但是没有得到结果。'}\n{RULE}")
-    say(f"响应结果:\n{to_json(record['response'])}\n{RULE}\n")
+    say("响应结果:\n", record["response"], f"\n{RULE}\n")
     if path:
         say(f"结果已保存到文件: {path}\n")
     say(f"执行状态: {record['status']}")
     if completed:
-        say(f"输出结果: {outputs_text(record)}")
+        say("输出结果: ", record["outputs"])
     for line in run_details(record):
         say(line)
     explain(record)
@@ -723,11 +745,12 @@ def main(argv: list[str] | None = None) -> int:
     if problems:
         complain("\n  - ".join(["配置有问题，没有发送任何请求:", *problems]))
         return EXIT_SETTINGS
-    say(f"{RULE}\nCoze 工作流同步执行\n{RULE}")
-    say(f"工作流 ID: {id_text(WORKFLOW_ID)}\n输入参数: {to_json(INPUTS)}\n{THIN_RULE}\n正在发送请求...")
     body = run_body(is_async=False)
     path = ""
     try:
+        with ctrl_c_at_once():
+            say(f"{RULE}\nCoze 工作流同步执行\n{RULE}\n工作流 ID: {id_text(WORKFLOW_ID)}")
+            say("输入参数: ", INPUTS, f"\n{THIN_RULE}\n正在发送请求...")
         record = run_workflow(open_session(), body, TIMEOUT, assumed="completed")
         path = store(record)
         with ctrl_c_at_once():
@@ -746,4 +769,6 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    exit_status = main()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # 解释器收尾时的 Ctrl-C 会打断退出状态
+    sys.exit(exit_status)

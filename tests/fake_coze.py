@@ -51,8 +51,8 @@ class FakeCoze(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
 
-    def __init__(self, seconds=0.0, replies=()):
-        super().__init__(("127.0.0.1", 0), Handler)
+    def __init__(self, seconds=0.0, replies=(), port=0):
+        super().__init__(("127.0.0.1", port), Handler)
         self.seconds = seconds
         self.replies = deque(reply if isinstance(reply, Reply) else Reply(reply) for reply in replies)
         self.requests = []
@@ -188,6 +188,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def respond(self):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if self.server.stopping.is_set():
+            return self.fail("close")
         self.server.requests.append((self.command, self.path, dict(self.headers), body))
         self.server.connections.append(self.client_address)
         with self.server.lock:
@@ -228,7 +230,9 @@ class Handler(BaseHTTPRequestHandler):
         if fault == "hang":
             self.server.stopping.wait()
         if fault == "reset":
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.connection.setsockopt(
+                socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
+            )
             self.rfile.close()
             self.wfile.close()
             self.connection.close()
@@ -243,6 +247,7 @@ def main(argv=None):
     parser.add_argument("script", nargs="?", metavar="SCRIPT", help="要运行的脚本，例如 workflow_async.py")
     parser.add_argument("args", nargs=argparse.REMAINDER, metavar="ARGS", help="传给脚本的参数")
     options = parser.parse_args(argv)
+    sys.stdout.reconfigure(errors="backslashreplace")
     with FakeCoze(options.seconds) as server:
         if options.script:
             signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C 由脚本处理，这里只等它结束

@@ -177,8 +177,9 @@ def test_missing_requests(tmp_path, script):
 
 
 @pytest.mark.parametrize("name", [SYNC, ASYNC])
-def test_stand_in_runs_a_script(tmp_path, name):
-    command = [sys.executable, os.fspath(ROOT / "tests/fake_coze.py"), "--at-once", os.fspath(ROOT / name)]
+def test_stand_in_runs_a_script(script, tmp_path, name):
+    """系统代理（这里是一个关着的端口）不能拦截发往本机的请求。"""
+    command = [sys.executable, os.fspath(ROOT / "tests/fake_coze.py"), "--at-once", script(name).path.name]
     environment = {**os.environ, "PYTHONIOENCODING": "utf-8", "HTTP_PROXY": "http://127.0.0.1:9"}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode("utf-8")

@@ -5,6 +5,9 @@ import json
 import pytest
 from conftest import ASYNC, SYNC
 
+import workflow_async
+import workflow_sync
+
 NAN, INF = float("nan"), float("inf")
 BOTH = [
     ("YOUR_ACCESS_TOKEN", "your_actual_access_token"),
@@ -56,9 +59,6 @@ def refused(done, server, *names):
 
 @pytest.mark.parametrize(("name", "value"), BOTH)
 def test_unusable_in_both(monkeypatch, name, value):
-    import workflow_async
-    import workflow_sync
-
     for module in (workflow_sync, workflow_async):
         monkeypatch.setattr(module, "YOUR_ACCESS_TOKEN", "t")
         monkeypatch.setattr(module, "WORKFLOW_ID", "w")
@@ -69,7 +69,18 @@ def test_unusable_in_both(monkeypatch, name, value):
 
 
 @pytest.mark.parametrize(("script_name", "name", "value"), ONE)
-def test_unusable_in_one(coze, script, script_name, name, value):
+def test_unusable_in_one(monkeypatch, script_name, name, value):
+    if script_name == SYNC:
+        problems = workflow_sync.number_problems(name, value)
+    else:
+        assert workflow_async.poll_problems() == []
+        monkeypatch.setattr(workflow_async, name, value)
+        problems = workflow_async.poll_problems()
+    assert [problem.split()[0] for problem in problems] == [name]
+
+
+@pytest.mark.parametrize(("script_name", "name", "value"), [ONE[0], ONE[8], ONE[-1]])
+def test_unusable_in_one_is_told(coze, script, script_name, name, value):
     server = coze()
     refused(script(script_name, server, **{name: value}).run(), server, name)
 
