@@ -1,3 +1,7 @@
+# /// script
+# requires-python = ">=3.8"
+# dependencies = ["requests>=2.31"]
+# ///
 """同步执行 Coze（扣子）工作流：发送一次运行请求，等待，保存并显示结果。
 
 用法：填好下面的配置，然后运行  python workflow_sync.py
@@ -8,6 +12,8 @@
 
 from __future__ import annotations
 
+import codecs
+import gc
 import hashlib
 import io
 import json
@@ -20,10 +26,12 @@ import threading
 import time
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 from typing import Any, Iterator, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 try:
+    gc.disable()  # 很快就结束的进程用不着垃圾回收，启动可以快几个百分点
     import requests
     from requests.adapters import HTTPAdapter
     from urllib3.util import Retry
@@ -55,7 +63,7 @@ TIMEOUT = 300  # 超时：连续多少秒收不到 Coze 的任何数据就放弃
 
 CONNECT_TIMEOUT = 10  # 建立连接最多等多少秒
 CONNECT_RETRIES = 3  # 连接没有建立起来（请求一定没有发出）时，最多再试几次
-MAX_DEPTH = 500  # JSON 嵌套超过这个层数就当作普通文本
+MAX_DEPTH = 400  # JSON 嵌套超过这个层数就当作普通文本
 
 EXIT_COMPLETED, EXIT_FAILED, EXIT_SETTINGS, EXIT_CTRL_C = 0, 1, 2, 130
 
@@ -87,7 +95,7 @@ HINTS = {
     "4314": "没有这条运行记录：检查运行 ID；如果刚刚启动，请稍等片刻。",
     "6003": "异步运行需要付费版，请改用 workflow_sync.py。",
     "6031": "工作流从未发布，请先发布。",
-    "6039": "工作流运行到了提问或输入节点，这两个脚本不能运行这样的工作流。",
+    "6039": "这个工作流里有提问或输入节点，同步运行不支持；这两个脚本都不能回答提问。",
     "700012006": "身份验证失败：检查令牌；令牌没有问题时，可能是 Coze Studio 的数据库暂时不可用，请稍后再试。",
     "720701013": "工作流的某个节点运行失败，请按错误信息检查工作流。",
     "720702004": "没有这个工作流，请检查 WORKFLOW_ID。",
@@ -98,6 +106,25 @@ MAYBE_RUNNING = """\
 再次运行之前，请先在 Coze 平台的工作流页面查看运行记录，确认这一次有没有运行。
 运行时间较长的工作流请改用 workflow_async.py。"""
 NOT_SENT = "请求没有发出：工作流没有运行，不会计费。"
+
+
+HELP = """\
+配置（在脚本顶部修改，一项一项都有说明）:
+  YOUR_ACCESS_TOKEN  WORKFLOW_ID  INPUTS  API_BASE
+  BOT_ID  APP_ID  EXT  WORKFLOW_VERSION  CONNECTOR_ID
+  TIMEOUT
+
+环境变量（脚本里没有另外填写时使用）:
+  COZE_API_TOKEN    访问令牌
+  COZE_WORKFLOW_ID  工作流 ID
+  COZE_API_BASE     服务地址
+
+退出状态:
+  0    运行成功，结果已保存
+  1    被拒绝、运行失败，或者出了其他问题
+  2    配置不能用，没有发送任何请求
+  130  按了 Ctrl-C
+"""
 
 
 class RunError(Exception):
@@ -202,11 +229,24 @@ def number_problems(name: str, value: object, whole: bool = False) -> list[str]:
 CTRL_C: list[int] = []  # 收到过的 Ctrl-C。记下而不立即中断：保存到一半时不能被打断
 
 
+def json_escape(error: UnicodeError) -> tuple[str, int]:
+    """编码不了的字符写成 JSON 的转义：GBK 或 ASCII 控制台上的表情，UTF-8 里落单的代理字符。"""
+    assert isinstance(error, UnicodeEncodeError)
+    return json.dumps(error.object[error.start : error.end])[1:-1], error.end
+
+
+codecs.register_error("json_escape", json_escape)
+
+
 def prepare_console() -> None:
-    """控制台（GBK、ASCII）显示不了的字符改用转义；Ctrl-C 先记下，由 wait 处理。"""
-    for stream in (sys.stdout, sys.stderr):
+    """控制台显示不了的字符改用转义，打印出来的 JSON 仍然是 JSON；Ctrl-C 先记下，由 wait 处理。"""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if isinstance(getattr(stream, "buffer", None), io.RawIOBase):  # PYTHONUNBUFFERED：写到一半来了信号，余下的会丢
+            stream = os.fdopen(stream.fileno(), "w", encoding=stream.encoding, closefd=False)
+            setattr(sys, name, stream)
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+            stream.reconfigure(errors="json_escape")
     signal.signal(signal.SIGINT, lambda signum, frame: CTRL_C.append(signum))
 
 
@@ -222,21 +262,30 @@ def ctrl_c_at_once() -> Iterator[None]:
         signal.signal(signal.SIGINT, patient)
 
 
+@lru_cache(maxsize=1)
+def spellings(pasted: str) -> list[str]:
+    """令牌的各种写法：原样，和在 JSON 里带转义的。"""
+    token = clean_token(pasted)
+    return [text for text in {token, json.dumps(token)[1:-1], token.replace("/", "\\/")} if text]
+
+
 def mask(text: str) -> str:
-    """把文本里出现的令牌换成 ***；令牌在 JSON 里可能带转义。"""
-    token = clean_token(YOUR_ACCESS_TOKEN)
-    for secret in {token, json.dumps(token)[1:-1]} - {""}:
+    """把文本里出现的令牌换成 ***。"""
+    for secret in spellings(str(YOUR_ACCESS_TOKEN)):
         text = text.replace(secret, "***")
     return text
 
 
 def masked(value: Any) -> Any:
-    """JSON 值里所有的字符串（包括键）都经过 mask。Coze 的回复一收到、一解码就先经过这里。"""
+    """JSON 值里所有的字符串（包括键）和数字都经过 mask。Coze 的回复一收到、一解码就先经过这里。"""
     if isinstance(value, str):
         return mask(value)
     if isinstance(value, dict):
-        return {mask(str(key)): masked(item) for key, item in value.items()}
-    return [masked(item) for item in value] if isinstance(value, (list, tuple)) else value
+        return {mask(key): masked(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [masked(item) for item in value]
+    digits = text_of(value)
+    return value if mask(digits) == digits else mask(digits)
 
 
 def json_pieces(value: Any) -> Iterator[str]:
@@ -259,7 +308,7 @@ def to_json(value: Any) -> str:
     return "".join(json_pieces(value))
 
 
-def say(*parts: Any, stream: str = "stdout") -> bool:
+def say(*parts: Any, end: str = "\n", stream: str = "stdout") -> bool:
     """打印一行并返回是否成功：字符串原样，其他的值写成 JSON。
 
     管道关闭（| head）或磁盘写满之后，这个流不再输出，脚本照常进行。
@@ -270,7 +319,7 @@ def say(*parts: Any, stream: str = "stdout") -> bool:
     try:
         for part in parts:
             out.writelines(map(mask, [part] if isinstance(part, str) else json_pieces(part)))
-        out.write("\n")
+        out.write(end)
         out.flush()
         return True
     except OSError:
@@ -284,16 +333,34 @@ def complain(*parts: Any) -> bool:
     return say(*parts, stream="stderr")
 
 
-def wait(seconds: float, done: threading.Event) -> None:
+def wait(seconds: float, done: threading.Event, counter: str = "") -> None:
     """等到 done 或满 seconds 秒。小步等待，这样 Windows 上 Ctrl-C 也能及时生效。
 
+    counter: 在终端上原地刷新的一行，其中 {waited}、{left} 是已经等了和还要等的秒数；等完就擦掉。
     抛出 KeyboardInterrupt：按过 Ctrl-C，而 done 还没有发生。
     """
-    end = time.monotonic() + seconds
-    while not done.is_set() and time.monotonic() < end:
-        if CTRL_C:
-            raise KeyboardInterrupt
-        done.wait(min(0.1, max(0, end - time.monotonic())))
+    start = time.monotonic()
+    on_terminal = bool(counter) and sys.stdout is not None and sys.stdout.isatty()
+    shown = ""
+    try:
+        while not done.is_set() and time.monotonic() < start + seconds:
+            if CTRL_C:
+                raise KeyboardInterrupt
+            waited = time.monotonic() - start
+            if on_terminal:
+                line = counter.format(waited=int(waited), left=max(1, math.ceil(min(seconds, 1e9) - waited)))
+                if line != shown:
+                    say(erase(shown), line, end="")
+                    shown = line
+            done.wait(min(0.1, max(0, seconds - waited)))
+    finally:
+        if shown:
+            say(erase(shown), end="")
+
+
+def erase(line: str) -> str:
+    """擦掉终端上刚写的一行，回到行首；汉字占两格。"""
+    return "\r" + " " * len(line.encode("gbk", "replace")) + "\r"
 
 
 # ------------------------------------ 网络 ------------------------------------
@@ -302,8 +369,8 @@ def wait(seconds: float, done: threading.Event) -> None:
 class RequestBody(io.BytesIO):
     """运行请求的正文。连接建立之后它才会被读取，所以没有读过就一定没有运行。"""
 
-    sent = False
-    cancelled = False
+    sent = False  # 已经开始发送
+    cancelled = False  # 从此不再发送
 
     def read(self, size: int | None = -1) -> bytes:
         """requests 发送正文时调用。"""
@@ -311,10 +378,6 @@ class RequestBody(io.BytesIO):
         if self.cancelled:
             raise OSError("cancelled")
         return super().read(size)
-
-    def cancel(self) -> None:
-        """从此不再发送；已经开始发送的不受影响（sent 为真）。"""
-        self.cancelled = True
 
 
 def run_body(is_async: bool) -> RequestBody:
@@ -354,10 +417,10 @@ def open_session() -> Session:
     return session
 
 
-def call(session: Session, path: str, timeout: float, body: RequestBody | None = None) -> Answer:
+def call(session: Session, path: str, timeout: float, body: RequestBody | None = None, counter: str = "") -> Answer:
     """唯一与 Coze 通信的函数：有 body 时 POST，否则 GET，不跟随重定向。
 
-    timeout: 连续多少秒没有数据就放弃。请求放在后台线程里，主线程可以随时响应 Ctrl-C。
+    timeout: 连续多少秒没有数据就放弃；counter: 见 wait。请求在后台线程里，主线程随时响应 Ctrl-C。
     抛出 RunError：没有得到 JSON 对象；KeyboardInterrupt：等待时按了 Ctrl-C。
     """
     outcome: list[requests.Response | Exception] = []
@@ -379,7 +442,7 @@ def call(session: Session, path: str, timeout: float, body: RequestBody | None =
             done.set()
 
     threading.Thread(target=request, daemon=True).start()
-    wait(math.inf, done)
+    wait(math.inf, done, counter)
     response = outcome.pop()
     if isinstance(response, Exception):
         cause: BaseException = response
@@ -395,7 +458,7 @@ def call(session: Session, path: str, timeout: float, body: RequestBody | None =
     except (ValueError, RecursionError):
         reply = None
     if not isinstance(reply, dict) or too_deep(reply):
-        text = content.decode("utf-8", "replace")
+        text = mask(content.decode("utf-8", "replace"))
         beginning = " ".join(text[:1000].split())[:200]
         raise RunError(f"HTTP {status}：回复不是 JSON 对象: {beginning}", status, details=f"原始回复:\n{text}")
     headers = response.headers
@@ -437,11 +500,15 @@ def decode(value: Any) -> Any:
         decoded = json.loads(value, parse_float=finite, parse_constant=finite)
     except (ValueError, RecursionError):
         return value
-    return value if too_deep(decoded) else masked(decoded)
+    if too_deep(decoded):
+        return value
+    return masked(decoded) if "\\" in value else decoded  # 没有转义，就不会解出先前没有遮住的令牌
 
 
 def text_of(value: Any) -> str:
     """字符串去掉首尾空白，数字取它的数字；其他（null、对象）返回空串。"""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return str(value)
     return value.strip() if isinstance(value, str) else ""
@@ -486,7 +553,7 @@ def run_id_of(fields: dict[str, Any]) -> str:
     with suppress(ValueError):
         query = parse_qs(urlsplit(text_of(fields.get("debug_url"))).query)
     candidates = [fields.get("run_id"), fields.get("execute_id"), *query.get("execute_id", [])]
-    return next((text for text in map(text_of, candidates) if text not in ("", "0")), "")
+    return mask(next((text for text in map(text_of, candidates) if text not in ("", "0")), ""))
 
 
 def status_of(fields: dict[str, Any], default: str) -> str:
@@ -519,11 +586,12 @@ def outputs_of(reply: dict[str, Any]) -> Any:
         return end_node_text(decode(reply.get("data"))) if answer is None else decode(answer)
     output = decode(first(entry, "outputs", "output"))
     live = first(reply, "code", "detail") is not None
-    if not (live and isinstance(output, dict) and "Output" in output):
+    if not (live and isinstance(output, dict) and ("Output" in output or "node_status" in output)):
         return output
     nodes = {name: decode(value) for name, value in output.items() if name != "node_status"}
-    nodes["Output"] = end_node_text(nodes["Output"])
-    return nodes["Output"] if len(nodes) == 1 else nodes
+    if "Output" in nodes:
+        nodes["Output"] = end_node_text(nodes["Output"])
+    return nodes["Output"] if set(nodes) == {"Output"} else nodes
 
 
 def error_of(fields: dict[str, Any]) -> dict[str, str]:
@@ -557,7 +625,7 @@ def utc_now() -> str:
 def iso_time(value: Any) -> str:
     """Unix 秒或 ISO 8601 文本 -> 2025-10-28T15:58:40Z；没有或看不懂时返回空串。"""
     text = text_of(value)
-    pattern = r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:\.\d+)?(?:Z|([+-])(\d\d):?(\d\d))?"
+    pattern = r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:\.\d+)?(?:Z|([+-])(\d\d):?(\d\d)?)?"
     match = re.fullmatch(pattern, text, re.ASCII)
     try:
         if match:
@@ -641,7 +709,7 @@ def save(record: dict[str, Any], path: str = "") -> str:
     path = path or file_name(record)
     temporary = f"{path}.{os.getpid()}.tmp"
     try:
-        with open(temporary, "w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
+        with open(temporary, "w", encoding="utf-8", errors="json_escape", newline="\n") as file:
             file.writelines(json_pieces(record))
             file.write("\n")
             file.flush()
@@ -682,45 +750,54 @@ def explain(record: dict[str, Any]) -> None:
 
 
 def resume_command(path: str) -> str:
-    """接着等待一次运行的命令；带空格的路径加上引号。"""
-    return f'python workflow_async.py "{path}"' if " " in path else f"python workflow_async.py {path}"
+    """接着等待一次运行的命令；路径里有空格、括号之类时加上引号。"""
+    return "python workflow_async.py " + (f'"{path}"' if re.search(r"[^\w./\\:-]", path) else path)
 
 
-def leave_running(record: dict[str, Any], path: str) -> None:
-    """运行还在继续而脚本要结束了：告诉用户怎样接着等；没能写成文件时打印记录本身。"""
+def leave(record: dict[str, Any], path: str, saved: bool) -> None:
+    """脚本要提前结束了：说明这次运行怎样了，怎样找回它。path: 记录的文件；saved: 最新的记录已经写在里面。"""
     complain(f"运行 ID (run_id): {record['run_id']}")
+    if record["status"] in ENDED:
+        complain(f"运行已经结束，结果在文件里: {path}" if saved else "运行已经结束，完整的记录打印在上面。")
+        return
     if not path:
         say(record) or complain(record)
         path = file_name(record)
         complain(f"记录没有写成文件。请把上面的 JSON 以 UTF-8 编码保存为 {path}，然后用下面的命令。")
-    complain(f"接着等待这次运行（不会重新运行，不会重复计费）:\n  {resume_command(path)}")
+    complain(f"运行在 Coze 上继续。接着等待它（不会重新运行，不会重复计费）:\n  {resume_command(path)}")
 
 
 # ---------------------------------- 一次运行 ----------------------------------
 
 
-def run_workflow(session: Session, body: RequestBody, timeout: float, assumed: str) -> dict[str, Any]:
-    """发送运行请求，只此一次；返回第一份记录。assumed: 回复里没有提到状态时的状态。
+def run_workflow(
+    session: Session, body: RequestBody, timeout: float, assumed: str, counter: str = ""
+) -> dict[str, Any]:
+    """发送运行请求，只此一次；返回第一份记录。
 
+    assumed: 回复带着运行 ID 而没有提到状态时的状态；timeout、counter: 见 call。
     抛出 RunError：没有得到运行 ID，也没有得到结果；说明里包括这次有没有运行、会不会计费。
     """
-    workflow_id, inputs = mask(id_text(WORKFLOW_ID)), masked(INPUTS)
-    record = {"run_id": "", "workflow_id": workflow_id, "inputs": inputs, "created_at": utc_now()}
+    inputs = masked(json.loads(json.dumps(INPUTS)))
+    sent = {"workflow_id": mask(id_text(WORKFLOW_ID)), "inputs": inputs, "created_at": utc_now()}
     try:
-        answer = call(session, "/v1/workflow/run", timeout, body)
+        answer = call(session, "/v1/workflow/run", timeout, body, counter)
     except RunError as error:
         error.details = f"{error.details}\n{MAYBE_RUNNING if body.sent else NOT_SENT}".strip()
         raise
-    fine = answer.status < 400  # 出错的回复也可能带着运行 ID：这次运行不能丢
-    record = next_record({**record, "status": assumed if fine else "pending"}, answer.reply, utc_now())
-    if record["run_id"]:
-        return record
-    if record["status"] == "failed" and answer.status < 500:
+    status, reply, fields = answer.status, answer.reply, fields_of(answer.reply)
+    run_id = run_id_of(fields)
+    if run_id and status >= 500:  # 网关的 5xx 说不准运行的死活；有了 ID 就当它还在继续
+        return {**next_record({**sent, "run_id": run_id, "status": "pending"}, {}, utc_now()), "response": reply}
+    record = next_record({**sent, "run_id": run_id, "status": assumed if run_id else "completed"}, reply, utc_now())
+    failed, code = record["status"] == "failed", code_of(reply)
+    stated = first(fields, "execute_status", "status", "interrupt_data") is not None
+    has_result = record["status"] == "completed" and first(reply, "outputs", "output", "data") not in (None, "")
+    if run_id or (status < 400 and not code and (has_result or (failed and stated))):
+        return {**record, "run_id": run_id or f"unknown-{os.urandom(4).hex()}"}
+    if failed and (code or status >= 400) and status < 500 and status != 408:
         raise RunError("Coze 拒绝了运行请求，工作流没有运行，不会计费。", details=report(answer))
-    if record["status"] == "failed" or not fine or first(answer.reply, "outputs", "output", "data") is None:
-        raise RunError("回复里没有结果，也没有运行 ID。", details=f"{report(answer)}\n{MAYBE_RUNNING}")
-    record = next_record({**record, "status": "completed"}, answer.reply, utc_now())
-    return {**record, "run_id": f"unknown-{os.urandom(4).hex()}"}
+    raise RunError("回复里没有结果，也没有运行 ID。", details=f"{report(answer)}\n{MAYBE_RUNNING}")
 
 
 def show_result(record: dict[str, Any], path: str) -> None:
@@ -738,20 +815,26 @@ def show_result(record: dict[str, Any], path: str) -> None:
     explain(record)
 
 
-def main(argv: list[str] | None = None) -> int:
+def main() -> int:
     """一次同步运行，从头到尾；返回退出状态。"""
     prepare_console()
+    if len(sys.argv) > 1:
+        import argparse  # 通常没有参数，不必为它多等
+
+        style = argparse.RawDescriptionHelpFormatter
+        argparse.ArgumentParser(description=__doc__, epilog=HELP, formatter_class=style).parse_args()
     problems = request_problems() + workflow_problems() + number_problems("TIMEOUT", TIMEOUT)
     if problems:
         complain("\n  - ".join(["配置有问题，没有发送任何请求:", *problems]))
         return EXIT_SETTINGS
     body = run_body(is_async=False)
-    path = ""
+    record, path = None, ""
     try:
         with ctrl_c_at_once():
             say(f"{RULE}\nCoze 工作流同步执行\n{RULE}\n工作流 ID: {id_text(WORKFLOW_ID)}")
             say("输入参数: ", INPUTS, f"\n{THIN_RULE}\n正在发送请求...")
-        record = run_workflow(open_session(), body, TIMEOUT, assumed="completed")
+        counter = f"已等待 {{waited}} 秒，上限 {TIMEOUT} 秒"
+        record = run_workflow(open_session(), body, TIMEOUT, assumed="completed", counter=counter)
         path = store(record)
         with ctrl_c_at_once():
             show_result(record, path)
@@ -759,12 +842,15 @@ def main(argv: list[str] | None = None) -> int:
         complain(f"\n{error}\n{error.details}")
         return EXIT_FAILED
     except KeyboardInterrupt:
-        body.cancel()
+        body.cancelled = True
         complain("\n已按 Ctrl-C 停止。")
-        complain(f"结果已保存到文件: {path}" if path else MAYBE_RUNNING if body.sent else NOT_SENT)
+        if record:
+            leave(record, path, saved=bool(path))
+        else:
+            complain(MAYBE_RUNNING if body.sent else NOT_SENT)
         return EXIT_CTRL_C
     if record["status"] not in ENDED:
-        leave_running(record, path)
+        leave(record, path, saved=bool(path))
     return EXIT_COMPLETED if record["status"] == "completed" and path else EXIT_FAILED
 
 

@@ -87,6 +87,30 @@ def test_while_the_result_is_being_shown(coze, script, name):
 
 
 @BOTH
+def test_while_an_unsaved_result_is_being_printed(coze, script, tmp_path, name):
+    """结果写不成文件，正在打印：打印完才结束，不会丢。"""
+    times = {"created_at": "2025-10-28T15:58:40Z", "updated_at": "2025-10-28T15:58:40Z"}
+    (tmp_path / "r_20251028T155840.json").mkdir()
+    started = [{"run_id": "r", **times}] if name == ASYNC else []
+    server = coze(*started, {"run_id": "r", "status": "completed", "output": "x" * 2**20, **times})
+    one = script(name, server)
+    one.environment["PYTHONUNBUFFERED"] = "1"  # 没有缓冲时，被信号打断的写会丢掉余下的部分
+    process = one.start()
+    end = time.monotonic() + 10
+    while len(server.requests) < 1 + len(started):
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    time.sleep(0.4)
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.1)
+    out, err = (text.decode("utf-8") for text in process.communicate(timeout=20))
+    assert process.returncode == 130
+    assert f'"outputs": "{"x" * 2**20}"' in out
+    assert "打印在上面" in err
+    assert "可能正在运行" not in err
+
+
+@BOTH
 def test_while_long_inputs_are_being_shown(coze, script, name):
     """还没有发出，打印卡住了：Ctrl-C 立即生效。"""
     server = coze()

@@ -10,6 +10,9 @@ import trustme
 from conftest import ASYNC, SYNC
 from fake_coze import FakeCoze, Reply
 
+import workflow_async
+import workflow_sync
+
 QUICK = {SYNC: {"TIMEOUT": 0.5}, ASYNC: {"START_TIMEOUT": 0.5}}
 RESULT = {"code": 0, "data": "x", "execute_id": "7"}
 BOTH = pytest.mark.parametrize("name", [SYNC, ASYNC])
@@ -114,9 +117,6 @@ def test_connecting_is_cut(script):
 
 
 def test_connect_timeout_is_ten_seconds_and_a_query_is_cut_after_thirty():
-    import workflow_async
-    import workflow_sync
-
     assert (workflow_sync.CONNECT_TIMEOUT, workflow_async.CONNECT_TIMEOUT, workflow_async.QUERY_TIMEOUT) == (10, 10, 30)
 
 
@@ -138,7 +138,8 @@ def tls():
             heard.append(b"")
             try:
                 with context.wrap_socket(client, server_side=True) as channel:
-                    heard[-1] = channel.recv(65536)
+                    while not heard[-1].endswith(b"}"):
+                        heard[-1] += channel.recv(65536)
                     channel.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 26\r\n\r\n" + b'{"code": 0, "data": "tls"}')
             except OSError:
                 pass
@@ -171,6 +172,15 @@ def test_https_to_a_plain_server(coze, script):
     done = script(SYNC, server, API_BASE=server.url.replace("http://", "https://")).run()
     assert (done.status, server.requests) == (1, [])
     assert "请求没有发出" in done.stderr
+
+
+@pytest.mark.parametrize("module", [workflow_sync, workflow_async])
+def test_cancelled_body_is_never_sent(module):
+    body = module.RequestBody(b"run")
+    body.cancelled = True
+    with pytest.raises(OSError, match="cancelled"):
+        body.read(1)
+    assert body.sent
 
 
 @BOTH

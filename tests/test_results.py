@@ -37,6 +37,7 @@ def no_file_may_grow():
 
 
 @posix
+@pytest.mark.full_disk
 @BOTH
 def test_result_that_cannot_be_saved_is_printed(coze, script, name):
     done = script(name, coze(*success(name, '{"a": "甲"}')), INPUTS={}).run(preexec_fn=no_file_may_grow)
@@ -50,6 +51,7 @@ def test_result_that_cannot_be_saved_is_printed(coze, script, name):
 
 
 @posix
+@pytest.mark.full_disk
 @BOTH
 def test_no_disk_and_no_stdout_leaves_stderr(coze, script, name):
     process = script(name, coze(*success(name, '"the result"'))).start(preexec_fn=no_file_may_grow)
@@ -57,6 +59,24 @@ def test_no_disk_and_no_stdout_leaves_stderr(coze, script, name):
     text = process.stderr.read().decode("utf-8")
     assert process.wait(20) == 1
     assert '"outputs": "the result"' in text
+
+
+@BOTH
+def test_name_that_is_taken_by_a_folder(coze, script, tmp_path, name):
+    """替换不了目标：记录打印出来，不留下临时文件。"""
+    times = {"created_at": "2025-10-28T15:58:40Z", "updated_at": "2025-10-28T15:58:40Z"}
+    started = [{"run_id": "run123", **times}, {"run_id": "run123", "status": "running"}] if name == ASYNC else []
+    server = coze(*started, {"run_id": "run123", "status": "completed", "output": [1], **times})
+    folder = tmp_path / "run123_20251028T155840.json"
+    folder.mkdir()
+    process = script(name, server).start()
+    out, err = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert "没有写成" in err.decode("utf-8")
+    out = out.decode("utf-8")
+    record, _ = json.JSONDecoder().raw_decode(out[out.index('{\n  "run_id": "run123",\n  "workflow_id"') :])
+    assert record["outputs"] == [1]
+    assert [path.name for path in tmp_path.iterdir() if path.name not in (name, folder.name)] == []
 
 
 @posix
@@ -157,9 +177,10 @@ def test_console_that_cannot_print(coze, script, name, encoding, tmp_path):
     assert "表情 😀" in path.read_text(encoding="utf-8")
 
 
-def test_reply_that_is_nested_too_deep_is_shown(coze, script):
-    deep = '{"code": 0, "data": ' + "[" * 2000 + "]" * 2000 + "}"
-    done = script(SYNC, coze(Reply(deep))).run()
+@pytest.mark.parametrize(("name", "depth"), [(SYNC, 100_000), (SYNC, 700), (ASYNC, 700)])
+def test_reply_that_is_nested_too_deep_is_shown(coze, script, name, depth):
+    deep = '{"code": 0, "data": ' + "[" * depth + "]" * depth + "}"
+    done = script(name, coze(Reply(deep))).run()
     assert (done.status, done.names) == (1, [])
     assert deep in done.stderr
 

@@ -93,13 +93,15 @@ def test_trimmed_output_is_told(coze, script, name):
     assert "is_output_trimmed" in done.stderr
 
 
-def test_result_without_an_id_is_saved(coze, script):
-    done = script(SYNC, coze({"code": 0, "data": "the text"})).run()
+@pytest.mark.parametrize("name", [SYNC, ASYNC])
+def test_result_without_an_id_is_saved(coze, script, name):
+    done = script(name, coze({"code": 0, "data": "the text"})).run()
     assert done.status == 0
     assert re.fullmatch("unknown-[0-9a-f]{8}", done.record["run_id"])
     assert done.names[0].startswith(done.record["run_id"] + "_")
     assert done.record["outputs"] == "the text"
-    assert done.stdout.endswith("执行状态: completed\n输出结果: the text\n")
+    if name == SYNC:
+        assert done.stdout.endswith("执行状态: completed\n输出结果: the text\n")
 
 
 def test_started_run_that_already_ended_is_not_polled(coze, script):
@@ -109,10 +111,32 @@ def test_started_run_that_already_ended_is_not_polled(coze, script):
     assert "第 1 次查询" not in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("name", "reply", "message"),
+    [
+        (SYNC, {"status": "failed", "error": {"code": "X1", "message": "node 3 crashed"}}, "node 3 crashed"),
+        (ASYNC, {"code": 0, "execute_status": "Fail", "error_message": "no luck"}, "no luck"),
+        (SYNC, {"code": 0, "interrupt_data": {"data": "how old?"}}, "how old?"),
+    ],
+)
+def test_failed_run_without_an_id_is_recorded(coze, script, name, reply, message):
+    """回复明说运行失败了：这次运行发生过，不能说没有运行。"""
+    done = script(name, coze(reply)).run()
+    assert (done.status, done.record["status"]) == (1, "failed")
+    assert message in done.record["error"]["message"]
+    assert message in done.stderr
+    assert "没有运行" not in done.stderr
+    assert done.record["run_id"].startswith("unknown-")
+
+
 @pytest.mark.parametrize("name", [SYNC, ASYNC])
 @pytest.mark.parametrize(
     ("reply", "shown"),
     [
+        (Reply({"error": "upstream timed out"}), "upstream timed out"),
+        (Reply({"code": 408, "msg": "request timeout"}, 408), "request timeout"),
+        (Reply({"code": 0, "msg": "", "data": ""}), '"data": ""'),
+        (Reply({"status": "running", "data": ""}), "running"),
         (Reply("<html>hello</html>"), "<html>hello</html>"),
         (Reply(""), "不是 JSON"),
         (Reply("[1, 2]"), "[1, 2]"),
@@ -162,15 +186,13 @@ def test_ids_are_quoted_in_the_address(coze, script):
     assert server.requests[1][1] == "/v1/workflows/w%2F1/run_histories/a%2Fb%3Fc%23d%25e%20f"
 
 
-def test_missing_requests(tmp_path, script):
-    for name in (SYNC, ASYNC):
-        one = script(name)
-        command = [sys.executable, "-S", "-E", one.path.name]
-        done = subprocess.run(command, cwd=tmp_path, env=one.environment, capture_output=True, check=False)
-        text = done.stderr.decode("utf-8").strip()
-        assert (done.returncode, done.stdout) == (1, b"")
-        assert "pip install requests" in text
-        assert len(text.splitlines()) == 1
+@pytest.mark.parametrize("name", [SYNC, ASYNC])
+def test_missing_requests(tmp_path, script, name):
+    (tmp_path / "requests.py").write_text("raise ImportError")
+    done = script(name).run()
+    assert (done.status, done.stdout) == (1, "")
+    assert "pip install requests" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 # ---------------------------------- 替身的命令行 ----------------------------------

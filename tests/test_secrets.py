@@ -39,6 +39,8 @@ def without_token(done, folder, *secrets):
         Reply({"run_id": TOKEN, "status": TOKEN, "error": TOKEN, "created_at": TOKEN, "updated_at": TOKEN}),
         Reply({"code": 720701013, "msg": TOKEN, "debug_url": f"http://x/?execute_id=9&t={TOKEN}"}),
         Reply({"code": 0, "execute_id": "7", "interrupt_data": {"data": TOKEN}}),
+        Reply("x" * 180 + f" {TOKEN}", 502),
+        Reply({"code": 0, "data": "x", "debug_url": f"http://x/?execute_id={TOKEN.replace('-', '%2D')}"}),
     ],
     ids=lambda reply: str(reply.body)[:20],
 )
@@ -78,6 +80,18 @@ def test_token_that_json_escapes(coze, script, tmp_path):
     without_token(done, tmp_path, token, json.dumps(token)[1:-1])
 
 
+@pytest.mark.parametrize("token", ["pat/with/slash", "1234567890123"])
+def test_other_spellings(coze, script, tmp_path, token):
+    """PHP 写的 JSON 给斜杠加转义；全是数字的令牌可能被写成数字。"""
+    php = token.replace("/", "\\/")
+    number = token if token.isdigit() else "1"
+    reply = f'{{"code": 0, "execute_id": {number}, "n": [{number}, 5], "data": "[\\"{php}\\"]", "debug": "{php}"}}'
+    done = script(SYNC, coze(Reply(reply)), YOUR_ACCESS_TOKEN=token).run()
+    assert (done.status, done.record["outputs"]) == (0, ["***"])
+    assert done.record["response"]["n"] == (["***", 5] if token.isdigit() else [1, 5])
+    without_token(done, tmp_path, token, php)
+
+
 @pytest.mark.parametrize("around", ["  {}\r\n", "\tbearer   {} ", "\u3000Bearer {}\u00a0"])
 def test_what_pasting_adds_is_removed(coze, script, around):
     server = coze({"code": 0, "data": "x"})
@@ -89,7 +103,7 @@ def test_what_pasting_adds_is_removed(coze, script, around):
 @pytest.mark.parametrize("token", ["pat_SEC RET", "pat_SEC\nRET", "pat_SEC\0RET", "pat_SEC令牌RET", "pat_SEC\u200bRET"])
 def test_token_that_no_header_takes(coze, script, tmp_path, token):
     server = coze()
-    done = script(SYNC, server, YOUR_ACCESS_TOKEN=token).run()
+    done = script(ASYNC if "令牌" in token else SYNC, server, YOUR_ACCESS_TOKEN=token).run()
     assert (done.status, server.requests) == (2, [])
     assert "YOUR_ACCESS_TOKEN" in done.stderr
     without_token(done, tmp_path, "pat_SEC", "RET")

@@ -159,6 +159,21 @@ def test_what_is_sent(coze, script):
     }
 
 
+def test_inputs_are_recorded_as_they_are_sent(coze, script):
+    server = coze()
+    done = script(SYNC, server, INPUTS={True: (1, 2), None: {1: "x"}}).run()
+    assert done.record["inputs"] == {"true": [1, 2], "null": {"1": "x"}}
+    assert json.loads(server.requests[0][3])["parameters"] == done.record["inputs"]
+
+
+def test_ids_typed_as_numbers(coze, script):
+    server = coze()
+    assert script(ASYNC, server, WORKFLOW_ID=7400000000000000001, CONNECTOR_ID=1024).run().status == 0
+    assert json.loads(server.requests[0][3])["workflow_id"] == "7400000000000000001"
+    assert json.loads(server.requests[0][3])["connector_id"] == "1024"
+    assert "/7400000000000000001/" in server.requests[1][1]
+
+
 @pytest.mark.parametrize(("name", "is_async"), [(SYNC, False), (ASYNC, True)])
 def test_unset_options_are_absent(coze, script, name, is_async):
     server = coze()

@@ -93,6 +93,7 @@ def test_killed_at_any_moment_leaves_one_complete_file(coze, script, tmp_path):
 
 
 @posix
+@pytest.mark.full_disk
 def test_folder_that_cannot_be_written(coze, script, tmp_path):
     """写不了文件：说明，接着轮询；次数用完时打印记录，照说的存下来就能接着等。"""
     server = coze(STARTED, history("Running"), history("Running"))
@@ -110,6 +111,7 @@ def test_folder_that_cannot_be_written(coze, script, tmp_path):
 
 
 @posix
+@pytest.mark.full_disk
 def test_folder_that_becomes_writable(coze, script):
     server = coze(STARTED, history("Running"), Reply(history("Running"), delay=0.5), SUCCESS)
     one = script(ASYNC, server)
@@ -121,6 +123,7 @@ def test_folder_that_becomes_writable(coze, script):
 
 
 @posix
+@pytest.mark.full_disk
 def test_disk_that_fills_up(coze, script):
     """启动时写成了，结果写不下：结果打印出来，原来的文件还在，还能接着等。"""
     server = coze(STARTED, Reply(history("Success", output="x" * 100_000), delay=0.2))
@@ -136,6 +139,48 @@ def test_disk_that_fills_up(coze, script):
     assert "结果已保存" not in done.stdout
     start = done.stdout.index("当前状态")
     assert '"x' + "x" * 99_999 in done.stdout[start:]
+
+
+def test_5xx_that_names_the_run_is_polled(coze, script):
+    """网关的 504 带着运行 ID：运行可能还在继续，不能当作失败。"""
+    reply = {"code": 504, "msg": "timeout", "debug_url": "https://x/?execute_id=123"}
+    server = coze(Reply(reply, 504), SUCCESS)
+    done = script(ASYNC, server).run()
+    assert (done.status, done.record["run_id"], done.record["outputs"]) == (0, "123", "done")
+    server.replies.append(Reply(reply, 504))
+    one = script(SYNC, server)
+    (one.folder / done.names[0]).unlink()
+    done = one.run()
+    assert (done.status, done.record["status"], done.record["response"]) == (1, "pending", reply)
+    assert f"python workflow_async.py {done.names[0]}" in done.stderr
+
+
+def test_final_name_that_is_taken(coze, script, tmp_path):
+    """不能改成正式的名字：结果留在原来的文件里，不算失败。"""
+    server = coze(STARTED, history("Success", output="x", create_time=1730174063))
+    (tmp_path / "7_20241029T035423.json").mkdir()
+    process = script(ASYNC, server).start()
+    out, err = process.communicate(timeout=20)
+    (path,) = (path for path in tmp_path.glob("*.json") if path.is_file())
+    assert (process.returncode, err) == (0, b"")
+    assert json.loads(path.read_text(encoding="utf-8"))["outputs"] == "x"
+    assert f"结果已保存到文件: {path.name}" in out.decode("utf-8")
+
+
+@pytest.mark.parametrize("name", [SYNC, ASYNC])
+def test_running_record_that_cannot_be_written_is_printed(coze, script, tmp_path, name):
+    times = {"created_at": "2025-10-28T15:58:40Z", "updated_at": "2025-10-28T15:58:40Z"}
+    server = coze(*[{"run_id": "r", "status": "running", **times}] * 2)
+    (tmp_path / "r_20251028T155840.json").mkdir()
+    one = script(name, server, INPUTS={"a": "café 😀"}, **({"MAX_POLL_ATTEMPTS": 1} if name == ASYNC else {}))
+    one.environment["PYTHONIOENCODING"] = "gbk"
+    process = one.start()
+    out, err = (text.decode("gbk") for text in process.communicate(timeout=20))
+    assert process.returncode == (3 if name == ASYNC else 1)
+    record, _ = json.JSONDecoder().raw_decode(out[out.rindex('{\n  "run_id": "r",\n  "workflow_id"') :])
+    assert (record["status"], record["inputs"]) == ("running", {"a": "café 😀"})
+    assert "UTF-8" in err
+    assert "python workflow_async.py r_20251028T155840.json" in err
 
 
 # ---------------------------------- 接着等 ----------------------------------
@@ -156,14 +201,14 @@ def saved_record(**changes):
 
 
 def test_resume(coze, script, tmp_path):
-    folder = tmp_path / "some where"
+    folder = tmp_path / "some(where)"
     folder.mkdir()
     path = folder / "77_20251028T155840.json"
     path.write_text(json.dumps(saved_record()), encoding="utf-8")
     server = coze(history("Running", create_time=1730174063), history("Running"), SUCCESS)
     one = script(ASYNC, server, WORKFLOW_ID="your_actual_workflow_id", INPUTS=None, MAX_POLL_ATTEMPTS=1)
-    done = one.run(os.path.join("some where", path.name))
-    moved = os.path.join("some where", "77_20241029T035423.json")
+    done = one.run(os.path.join("some(where)", path.name))
+    moved = os.path.join("some(where)", "77_20241029T035423.json")
     assert (done.status, done.names) == (3, [])
     assert f'python workflow_async.py "{moved}"' in done.stderr
     one = script(ASYNC, server, WORKFLOW_ID="", INPUTS=5)
@@ -245,7 +290,7 @@ def test_foreign_file_is_refused_and_left(coze, script, tmp_path, content):
     assert [path.name for path in tmp_path.glob("*json*")] == ["foreign.json"]
 
 
-@pytest.mark.parametrize("path", ["missing.json", ".", "no/such/folder.json"])
+@pytest.mark.parametrize("path", ["", "missing.json", ".", "no/such/folder.json"])
 def test_missing_file_is_refused(coze, script, path):
     server = coze()
     done = script(ASYNC, server).run(path)
@@ -296,6 +341,7 @@ PASSING = [
     Reply({"code": 0, "data": [None]}),
     Reply({"code": 0, "data": [{"execute_status": None}]}),
     Reply({"code": 0, "data": "text"}),
+    Reply({"error": "temporarily unavailable"}),
     Reply({"code": 700012006, "msg": "authentication failed"}),
     Reply({"code": 700012006, "msg": "authentication failed"}, 401),
     Reply({"code": 4314, "msg": "no such execution"}, 404),
