@@ -1025,6 +1025,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    exit_status = main()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # 解释器收尾时的 Ctrl-C 会打断退出状态
-    sys.exit(exit_status)
+    os._exit(main())  # 要写的都已经写完：省去解释器的收尾，这时的 Ctrl-C 也不会改变退出状态

@@ -12,8 +12,8 @@
 
 from __future__ import annotations
 
+import argparse
 import codecs
-import gc
 import hashlib
 import io
 import json
@@ -31,7 +31,6 @@ from typing import Any, Iterator, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 try:
-    gc.disable()  # 很快就结束的进程用不着垃圾回收，启动可以快几个百分点
     import requests
     from requests.adapters import HTTPAdapter
     from urllib3.util import Retry
@@ -818,11 +817,8 @@ def show_result(record: dict[str, Any], path: str) -> None:
 def main() -> int:
     """一次同步运行，从头到尾；返回退出状态。"""
     prepare_console()
-    if len(sys.argv) > 1:
-        import argparse  # 通常没有参数，不必为它多等
-
-        style = argparse.RawDescriptionHelpFormatter
-        argparse.ArgumentParser(description=__doc__, epilog=HELP, formatter_class=style).parse_args()
+    style = argparse.RawDescriptionHelpFormatter
+    argparse.ArgumentParser(description=__doc__, epilog=HELP, formatter_class=style).parse_args()
     problems = request_problems() + workflow_problems() + number_problems("TIMEOUT", TIMEOUT)
     if problems:
         complain("\n  - ".join(["配置有问题，没有发送任何请求:", *problems]))
@@ -855,6 +851,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    exit_status = main()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # 解释器收尾时的 Ctrl-C 会打断退出状态
-    sys.exit(exit_status)
+    os._exit(main())  # 要写的都已经写完：省去解释器的收尾，这时的 Ctrl-C 也不会改变退出状态

@@ -291,6 +291,8 @@ def run_and_measure(one):
     "text", ["x" * 20 * MB, "字" * (20 * MB // 3), "行 😀\n" * (20 * MB // 10)], ids=["x", "字", "😀"]
 )
 def test_20_mb_as_one_text(coze, script, tmp_path, name, text):
+    if sys.version_info < (3, 9) and "\n" in text:
+        pytest.skip("CPython 3.8 takes 346 MiB for json.loads alone when a text has so many escapes")
     one = script(name, coze(*success(name, text)))
     status, peak = run_and_measure(one)
     assert status == 0
