@@ -68,30 +68,23 @@ EXIT_COMPLETED, EXIT_FAILED, EXIT_SETTINGS, EXIT_CTRL_C = 0, 1, 2, 130
 
 RULE, THIN_RULE = "=" * 60, "-" * 60
 
-# Coze 的 execute_status 和网关的 status -> 使用说明里的四种状态；不在表里的状态原样显示
+WAITING_FOR_ANSWER = ("Interrupted", "<UNSET>")  # 停在提问处：正式版 Coze 和 Coze Studio 的写法
+# Coze 的 execute_status -> README 里的四种状态；不在表里的（网关用的就是那四种）原样显示
 STATUSES = {
     "Running": "running",
     "Success": "completed",
-    "Fail": "failed",
-    "Cancel": "failed",
-    "Interrupted": "failed",
-    "<UNSET>": "failed",
-    "pending": "pending",
-    "running": "running",
-    "completed": "completed",
-    "failed": "failed",
+    **dict.fromkeys(("Fail", "Cancel", *WAITING_FOR_ANSWER), "failed"),
 }
 ENDED = ("completed", "failed")
-WAITING_FOR_ANSWER = ("Interrupted", "<UNSET>")  # Coze 与 Coze Studio 对「停在提问处」的两种写法
 
 HINTS = {
     "4000": "检查 INPUTS 的参数名和类型，要与工作流「开始」节点一致。",
     **dict.fromkeys(("4009", "4013", "4020", "5000"), "Coze 正忙、限流或暂时出错，请稍后再试。"),
     **dict.fromkeys(("4011", "4019", "4022"), "额度不足，请到 Coze 平台充值。"),
-    "4100": "令牌无效或已过期，请换一个新的令牌（YOUR_ACCESS_TOKEN）。",
+    "4100": "令牌无效或已过期，请换一个新的令牌（YOUR_ACCESS_TOKEN 或环境变量 COZE_API_TOKEN）。",
     "4101": "令牌没有权限或不属于这个空间：运行需要 run 权限，查询需要 listRunHistory 权限。",
     "4200": "没有这个工作流，或者它从未发布：检查 WORKFLOW_ID，并发布工作流。",
-    "4314": "没有这条运行记录：检查运行 ID；如果刚刚启动，请稍等片刻。",
+    "4314": "没有这条运行记录：刚刚启动时请稍等片刻；很久以前的运行，记录可能已经过期。",
     "6003": "异步运行需要付费版，请改用 workflow_sync.py。",
     "6031": "工作流从未发布，请先发布。",
     "6039": "这个工作流里有提问或输入节点，同步运行不支持；这两个脚本都不能回答提问。",
@@ -100,11 +93,13 @@ HINTS = {
     "720702004": "没有这个工作流，请检查 WORKFLOW_ID。",
 }
 
+UNSURE_CODES = ("4013", "5000")  # 模型错误、内部错误：说不准有没有运行
 MAYBE_RUNNING = """\
-请求可能已经到达 Coze：工作流可能正在运行，并且会计费。脚本不会自动重发。
+请求可能已经到达 Coze：工作流可能正在运行并计费。脚本不会自动重发。
 再次运行之前，请先在 Coze 平台的工作流页面查看运行记录，确认这一次有没有运行。
 运行时间较长的工作流请改用 workflow_async.py。"""
 NOT_SENT = "请求没有发出：工作流没有运行，不会计费。"
+CHECK_ADDRESS = "请检查网络、代理设置和 API_BASE。"
 
 
 HELP = """\
@@ -155,9 +150,7 @@ def clean_token(token: object) -> str:
 
 def id_text(value: object) -> str:
     """配置里的 ID：字符串去掉首尾空白，整数取它的数字；其他类型返回空串。"""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    return value.strip() if isinstance(value, str) else ""
+    return "" if isinstance(value, float) else text_of(value)
 
 
 def request_problems() -> list[str]:
@@ -169,20 +162,13 @@ def request_problems() -> list[str]:
     elif token in ("", "your_actual_access_token"):
         problems.append("YOUR_ACCESS_TOKEN 还没有填写：填入您的访问令牌，或设置环境变量 COZE_API_TOKEN")
     elif not re.fullmatch("[!-~]+", token):
-        problems.append("YOUR_ACCESS_TOKEN 中间有空白或请求头不允许的字符，请重新复制令牌")
-    optional: dict[str, object] = {"BOT_ID": BOT_ID, "APP_ID": APP_ID, "CONNECTOR_ID": CONNECTOR_ID}
-    problems += [
-        f"{name} 必须是非空的字符串，不用时写 None"
-        for name, value in optional.items()
-        if value is not None and not id_text(value)
-    ]
-    version: object = WORKFLOW_VERSION
-    if version is not None and not (isinstance(version, str) and version.strip()):
+        problems.append("YOUR_ACCESS_TOKEN 中间有空格、换行或中文等字符，请重新复制令牌")
+    for name, value in {"BOT_ID": BOT_ID, "APP_ID": APP_ID, "CONNECTOR_ID": CONNECTOR_ID}.items():
+        if value is not None and not id_text(value):
+            problems.append(f"{name} 必须是非空的字符串，不用时写 None")
+    if WORKFLOW_VERSION is not None and not (isinstance(WORKFLOW_VERSION, str) and WORKFLOW_VERSION.strip()):
         problems.append('WORKFLOW_VERSION 必须是字符串，例如 "v0.0.5"，不用时写 None')
-    ext: object = EXT
-    if ext is not None and not (
-        isinstance(ext, dict) and all(isinstance(part, str) for pair in ext.items() for part in pair)
-    ):
+    if EXT is not None and not (isinstance(EXT, dict) and all(isinstance(x, str) for x in [*EXT, *EXT.values()])):
         problems.append('EXT 必须是键和值都为字符串的字典，例如 {"user_id": "u1"}，不用时写 None')
     try:
         parts = urlsplit(API_BASE.strip())
@@ -200,18 +186,13 @@ def workflow_problems() -> list[str]:
     problems = []
     if id_text(WORKFLOW_ID) in ("", "your_actual_workflow_id"):
         problems.append("WORKFLOW_ID 还没有填写：填入工作流 ID，或设置环境变量 COZE_WORKFLOW_ID")
-    if not isinstance(INPUTS, dict):
-        problems.append('INPUTS 必须是字典，例如 {"param1": "value1"}')
-    else:
-        try:
-            json.dumps(INPUTS, allow_nan=False)
-            usable = not too_deep(INPUTS)
-        except (TypeError, ValueError, RecursionError):
-            usable = False
-        if not usable:
-            problems.append(
-                "INPUTS 不能转换成 JSON：只能用字符串、数字、布尔值、None、列表和字典，数字不能是 NaN 或无穷大"
-            )
+    try:
+        json.dumps(INPUTS, allow_nan=False)
+        usable = isinstance(INPUTS, dict) and not too_deep(INPUTS)
+    except (TypeError, ValueError, RecursionError):
+        usable = False
+    if not usable:
+        problems.append('INPUTS 必须是能转换成 JSON 的字典，例如 {"param1": "value1"}，数字不能是 NaN 或无穷大')
     return problems
 
 
@@ -332,6 +313,11 @@ def complain(*parts: Any) -> bool:
     return say(*parts, stream="stderr")
 
 
+def erase(line: str) -> str:
+    """擦掉终端上刚写的一行，回到行首；汉字占两格。"""
+    return "\r" + " " * len(line.encode("gbk", "replace")) + "\r"
+
+
 def wait(seconds: float, done: threading.Event, counter: str = "") -> None:
     """等到 done 或满 seconds 秒。小步等待，这样 Windows 上 Ctrl-C 也能及时生效。
 
@@ -357,11 +343,6 @@ def wait(seconds: float, done: threading.Event, counter: str = "") -> None:
             say(erase(shown), end="")
 
 
-def erase(line: str) -> str:
-    """擦掉终端上刚写的一行，回到行首；汉字占两格。"""
-    return "\r" + " " * len(line.encode("gbk", "replace")) + "\r"
-
-
 # ------------------------------------ 网络 ------------------------------------
 
 
@@ -385,7 +366,7 @@ def run_body(is_async: bool) -> RequestBody:
         "bot_id": id_text(BOT_ID),
         "app_id": id_text(APP_ID),
         "ext": EXT,
-        "workflow_version": WORKFLOW_VERSION,
+        "workflow_version": id_text(WORKFLOW_VERSION),
         "connector_id": id_text(CONNECTOR_ID),
     }
     body = {"workflow_id": id_text(WORKFLOW_ID), "parameters": INPUTS, "is_async": is_async}
@@ -393,11 +374,16 @@ def run_body(is_async: bool) -> RequestBody:
     return RequestBody(json.dumps(body, ensure_ascii=False).encode("utf-8", "backslashreplace"))
 
 
+def beginning(text: str) -> str:
+    """文本的开头，压成一行。"""
+    return " ".join(text[:1000].split())[:200]
+
+
 class Session(requests.Session):
     """不跟随重定向的会话：令牌只发给 API_BASE。"""
 
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """requests 由此得知要不要转去别处。"""
+        """没有要转去的地址。allow_redirects=False 还会去解析它，写坏的 Location 会让回复丢掉。"""
 
 
 def open_session() -> Session:
@@ -422,23 +408,17 @@ def call(session: Session, path: str, timeout: float, body: RequestBody | None =
     timeout: 连续多少秒没有数据就放弃；counter: 见 wait。请求在后台线程里，主线程随时响应 Ctrl-C。
     抛出 RunError：没有得到 JSON 对象；KeyboardInterrupt：等待时按了 Ctrl-C。
     """
+    method, url = "GET" if body is None else "POST", f"{API_BASE.strip().rstrip('/')}/{path.lstrip('/')}"
+    seconds = (CONNECT_TIMEOUT, min(timeout, 86400))  # 再大，操作系统就不收了
     outcome: list[requests.Response | Exception] = []
     done = threading.Event()
 
     def request() -> None:
         try:
-            outcome.append(
-                session.request(
-                    "GET" if body is None else "POST",
-                    f"{API_BASE.strip().rstrip('/')}/{path.lstrip('/')}",
-                    data=body,
-                    timeout=(CONNECT_TIMEOUT, min(timeout, 86400)),
-                )
-            )
+            outcome.append(session.request(method, url, data=body, timeout=seconds))
         except Exception as error:  # noqa: BLE001 任何错误都要带回主线程，由它告诉用户
             outcome.append(error)
-        finally:
-            done.set()
+        done.set()
 
     threading.Thread(target=request, daemon=True).start()
     wait(math.inf, done, counter)
@@ -458,8 +438,7 @@ def call(session: Session, path: str, timeout: float, body: RequestBody | None =
         reply = None
     if not isinstance(reply, dict) or too_deep(reply):
         text = mask(content.decode("utf-8", "replace"))
-        beginning = " ".join(text[:1000].split())[:200]
-        raise RunError(f"HTTP {status}：回复不是 JSON 对象: {beginning}", status, details=f"原始回复:\n{text}")
+        raise RunError(f"HTTP {status}：回复不是 JSON 对象: {beginning(text)}", status, details=f"原始回复:\n{text}")
     headers = response.headers
     logid = logid_of(reply) or headers.get("X-Tt-Logid") or headers.get("X-Log-Id") or ""
     return Answer(status, mask(logid), masked(reply))
@@ -501,16 +480,17 @@ def decode(value: Any) -> Any:
         return value
     if too_deep(decoded):
         return value
-    return masked(decoded) if "\\" in value else decoded  # 没有转义，就不会解出先前没有遮住的令牌
+    return masked(decoded) if "\\" in value else decoded  # 令牌在解码之前已经遮住；只有转义会解出新的
 
 
 def text_of(value: Any) -> str:
-    """字符串去掉首尾空白，数字取它的数字；其他（null、对象）返回空串。"""
+    """字符串去掉首尾空白，数字取它的数字；0 和其他（null、对象）等于没有，返回空串。"""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return str(value)
-    return value.strip() if isinstance(value, str) else ""
+        value = str(value)
+    text = value.strip() if isinstance(value, str) else ""
+    return "" if text == "0" else text
 
 
 def first(fields: dict[str, Any], *names: str) -> Any:
@@ -542,8 +522,7 @@ def logid_of(reply: dict[str, Any]) -> str:
 
 def code_of(reply: dict[str, Any]) -> str:
     """回复顶层的错误码；0 或没有时为空串。"""
-    code = text_of(reply.get("code"))
-    return "" if code == "0" else code
+    return text_of(reply.get("code"))
 
 
 def run_id_of(fields: dict[str, Any]) -> str:
@@ -552,12 +531,12 @@ def run_id_of(fields: dict[str, Any]) -> str:
     with suppress(ValueError):
         query = parse_qs(urlsplit(text_of(fields.get("debug_url"))).query)
     candidates = [fields.get("run_id"), fields.get("execute_id"), *query.get("execute_id", [])]
-    return mask(next((text for text in map(text_of, candidates) if text not in ("", "0")), ""))
+    return mask(next(filter(None, map(text_of, candidates)), ""))
 
 
 def status_of(fields: dict[str, Any], default: str) -> str:
     """使用说明里的状态；表里没有的原样返回，回复没有提到状态时返回 default。"""
-    if fields.get("interrupt_data") or code_of(fields):
+    if decode(fields.get("interrupt_data")) or code_of(fields):
         return "failed"
     state = text_of(first(fields, "execute_status", "status"))
     if state:
@@ -598,7 +577,7 @@ def error_of(fields: dict[str, Any]) -> dict[str, str]:
     error = fields.get("error")
     inner = error if isinstance(error, dict) else {"message": error}
     codes = (inner.get("code"), fields.get("error_code"), fields.get("code"))
-    code = next((text for text in map(text_of, codes) if text not in ("", "0")), "")
+    code = next(filter(None, map(text_of, codes)), "")
     words = (inner.get("message"), inner.get("msg"), fields.get("error_message"), fields.get("error_msg"))
     message = next(filter(None, map(text_of, (*words, code_of(fields) and fields.get("msg")))), "")
     if error and not message:
@@ -624,41 +603,39 @@ def utc_now() -> str:
 def iso_time(value: Any) -> str:
     """Unix 秒或 ISO 8601 文本 -> 2025-10-28T15:58:40Z；没有或看不懂时返回空串。"""
     text = text_of(value)
-    pattern = r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:\.\d+)?(?:Z|([+-])(\d\d):?(\d\d)?)?"
+    pattern = r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.\d+)?(?:Z|([+-]\d\d):?(\d\d)?)?"
     match = re.fullmatch(pattern, text, re.ASCII)
     try:
         if match:
-            *moment, sign, hours, minutes = match.groups()
-            time_of_day = datetime(*map(int, moment))  # type: ignore[arg-type]
-            offset = timedelta(hours=int(hours or 0), minutes=int(minutes or 0))
-            utc = time_of_day + offset if sign == "-" else time_of_day - offset
-        elif text in ("", "0"):
-            return ""
+            day, clock, hours, minutes = match.groups()
+            moment = datetime.fromisoformat(f"{day}T{clock}{hours or '+00'}:{minutes or '00'}").astimezone(timezone.utc)
+        elif text:
+            moment = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(seconds=float(text))
         else:
-            utc = datetime(1970, 1, 1) + timedelta(seconds=float(text))
+            return ""
     except (ValueError, OverflowError):
         return ""
-    return utc.replace(microsecond=0).isoformat() + "Z"
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ").zfill(20)
 
 
 def next_record(record: dict[str, Any], reply: dict[str, Any], now: str) -> dict[str, Any]:
     """收到 reply 之后的记录。record: 之前的记录；now: 本机时间，用在 Coze 没有给时间的地方。"""
     fields = fields_of(reply)
     status = status_of(fields, record["status"])
-    known = {
+    updated = {
         "run_id": record["run_id"] or run_id_of(fields),
         "workflow_id": record["workflow_id"],
         "status": status,
         "inputs": record["inputs"],
     }
     if status == "completed":
-        known["outputs"] = outputs_of(reply)
+        updated["outputs"] = outputs_of(reply)
     elif status == "failed":
-        known["error"] = error_of(fields)
-    known["created_at"] = iso_time(first(fields, "created_at", "create_time")) or record["created_at"]
-    known["updated_at"] = iso_time(first(fields, "updated_at", "update_time")) or now
-    known["response"] = reply
-    return known
+        updated["error"] = error_of(fields)
+    updated["created_at"] = iso_time(first(fields, "created_at", "create_time")) or record["created_at"]
+    updated["updated_at"] = iso_time(first(fields, "updated_at", "update_time")) or now
+    updated["response"] = reply
+    return updated
 
 
 def report(answer: Answer) -> str:
@@ -683,7 +660,7 @@ def run_details(record: dict[str, Any]) -> list[str]:
     used = text_of(usage.get("token_count") if isinstance(usage, dict) else fields.get("token"))
     page = text_of(fields.get("debug_url"))
     lines = [f"运行详情页面（7 天内有效）: {page}"] if page else []
-    return lines + ([f"消耗 Token 数: {used}"] if used not in ("", "0") else [])
+    return lines + ([f"消耗 Token 数: {used}"] if used else [])
 
 
 # ------------------------------------ 保存 ------------------------------------
@@ -736,6 +713,9 @@ def store(record: dict[str, Any], path: str = "") -> str:
         return ""
 
 
+# ---------------------------------- 向用户交代 ----------------------------------
+
+
 def explain(record: dict[str, Any]) -> None:
     """把结果里需要用户知道的麻烦说清楚：失败的原因，被截断的输出。"""
     if record["status"] == "failed":
@@ -770,32 +750,41 @@ def leave(record: dict[str, Any], path: str, saved: bool) -> None:
 
 
 def run_workflow(
-    session: Session, body: RequestBody, timeout: float, assumed: str, counter: str = ""
+    session: Session, body: RequestBody, timeout: float, default_status: str, counter: str = ""
 ) -> dict[str, Any]:
     """发送运行请求，只此一次；返回第一份记录。
 
-    assumed: 回复带着运行 ID 而没有提到状态时的状态；timeout、counter: 见 call。
+    default_status: 回复带着运行 ID 而没有提到状态时的状态；timeout、counter: 见 call。
     抛出 RunError：没有得到运行 ID，也没有得到结果；说明里包括这次有没有运行、会不会计费。
     """
     inputs = masked(json.loads(json.dumps(INPUTS)))
-    sent = {"workflow_id": mask(id_text(WORKFLOW_ID)), "inputs": inputs, "created_at": utc_now()}
+    draft = {"workflow_id": mask(id_text(WORKFLOW_ID)), "inputs": inputs, "created_at": utc_now()}
     try:
         answer = call(session, "/v1/workflow/run", timeout, body, counter)
     except RunError as error:
-        error.details = f"{error.details}\n{MAYBE_RUNNING if body.sent else NOT_SENT}".strip()
+        advice = [CHECK_ADDRESS] if error.status in (0, 404) else []
+        error.details = "\n".join([error.details, MAYBE_RUNNING if body.sent else NOT_SENT, *advice]).strip()
         raise
-    status, reply, fields = answer.status, answer.reply, fields_of(answer.reply)
+    status, reply, code = answer.status, answer.reply, code_of(answer.reply)
+    fields = fields_of(reply)
     run_id = run_id_of(fields)
     if run_id and status >= 500:  # 网关的 5xx 说不准运行的死活；有了 ID 就当它还在继续
-        return {**next_record({**sent, "run_id": run_id, "status": "pending"}, {}, utc_now()), "response": reply}
-    record = next_record({**sent, "run_id": run_id, "status": assumed if run_id else "completed"}, reply, utc_now())
-    failed, code = record["status"] == "failed", code_of(reply)
-    stated = first(fields, "execute_status", "status", "interrupt_data") is not None
+        return {**next_record({**draft, "run_id": run_id, "status": "pending"}, {}, utc_now()), "response": reply}
+    default_status = default_status if run_id else "completed"
+    record = next_record({**draft, "run_id": run_id, "status": default_status}, reply, utc_now())
+    if run_id:
+        return record
+    # 没有运行 ID，却有结果，或者明说这次运行失败了：照样记下来
     has_result = record["status"] == "completed" and first(reply, "outputs", "output", "data") not in (None, "")
-    if run_id or (status < 400 and not code and (has_result or (failed and stated))):
-        return {**record, "run_id": run_id or f"unknown-{os.urandom(4).hex()}"}
-    if failed and (code or status >= 400) and status < 500 and status != 408:
-        raise RunError("Coze 拒绝了运行请求，工作流没有运行，不会计费。", details=report(answer))
+    has_failed = (
+        record["status"] == "failed" and first(fields, "execute_status", "status", "interrupt_data") is not None
+    )
+    if status < 400 and not code and (has_result or has_failed):
+        return {**record, "run_id": f"unknown-{os.urandom(4).hex()}"}
+    # Coze 拒绝了请求（错误码，或 HTTP 4xx）：没有运行。除此之外都说不准
+    if record["status"] == "failed" and (code or status >= 400) and status < 500 and status != 408:
+        meaning = MAYBE_RUNNING if code in UNSURE_CODES else "工作流没有运行，不会计费。"
+        raise RunError("Coze 拒绝了运行请求。", details=f"{report(answer)}\n{meaning}")
     raise RunError("回复里没有结果，也没有运行 ID。", details=f"{report(answer)}\n{MAYBE_RUNNING}")
 
 
@@ -829,8 +818,8 @@ def main() -> int:
         with ctrl_c_at_once():
             say(f"{RULE}\nCoze 工作流同步执行\n{RULE}\n工作流 ID: {id_text(WORKFLOW_ID)}")
             say("输入参数: ", INPUTS, f"\n{THIN_RULE}\n正在发送请求...")
-        counter = f"已等待 {{waited}} 秒，上限 {TIMEOUT} 秒"
-        record = run_workflow(open_session(), body, TIMEOUT, assumed="completed", counter=counter)
+        counter = f"已等待 {{waited}} / {TIMEOUT} 秒"
+        record = run_workflow(open_session(), body, TIMEOUT, default_status="completed", counter=counter)
         path = store(record)
         with ctrl_c_at_once():
             show_result(record, path)

@@ -243,7 +243,9 @@ def main(argv=None):
     """命令行；返回脚本的退出状态。"""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=3, help="工作流运行的秒数，默认 3")
-    parser.add_argument("--at-once", action="store_const", const=0, dest="seconds", help="工作流立刻完成")
+    parser.add_argument(
+        "--at-once", action="store_const", const=0, dest="seconds", help="工作流立刻完成；异步仍要查询三次"
+    )
     parser.add_argument("script", nargs="?", metavar="SCRIPT", help="要运行的脚本，例如 workflow_async.py")
     parser.add_argument("args", nargs=argparse.REMAINDER, metavar="ARGS", help="传给脚本的参数")
     options = parser.parse_args(argv)

@@ -36,7 +36,7 @@ def interrupt(one, server, requests):
 def test_while_the_run_request_is_out(coze, script, name, fault):
     server = coze(Reply({"code": 0, "data": "x"}, fault=fault))
     done = interrupt(script(name, server), server, 1)
-    assert "可能正在运行，并且会计费" in done.stderr
+    assert "可能正在运行并计费" in done.stderr
     assert "查看运行记录" in done.stderr
     assert done.names == []
 

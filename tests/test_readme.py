@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+from datetime import datetime, timezone
 
 from conftest import ASYNC, ROOT, SYNC
 
@@ -12,29 +14,40 @@ def sample(name):
     return re.search(rf"<!-- sample: {name} -->\n```text\n(.*?)```", README, re.DOTALL).group(1)
 
 
+def run(one):
+    """屏幕上看到的全部：标准输出和标准错误。"""
+    return one.run(stderr=subprocess.STDOUT)
+
+
 def reply_after(text, label):
     return json.JSONDecoder().raw_decode(text[text.index(label) + len(label) :].lstrip())[0]
 
 
+def unix(text):
+    return int(datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc).timestamp())
+
+
 def shape(text):
-    """本机时钟决定的文件名，和测试里缩短了的等待，不参加比较。"""
-    return re.sub(r"_\d{8}T\d{6}\.json", "_….json", re.sub(r"等待 \S+ 秒", "等待 … 秒", text))
+    """本机时钟决定的文件名、测试里缩短了的等待和随机的 logid，不参加比较。"""
+    text = re.sub(r"_\d{8}T\d{6}\.json", "_….json", re.sub(r"等待 \S+ 秒", "等待 … 秒", text))
+    return re.sub(r'"logid": "\w+"', '"logid": "…"', text)
 
 
 def test_sync_sample(coze, script):
     text = sample("sync")
-    done = script(SYNC, coze(reply_after(text, "响应结果:"))).run()
+    done = run(script(SYNC, coze(reply_after(text, "响应结果:"))))
     assert (done.status, shape(done.stdout)) == (0, shape(text))
 
 
 def test_async_sample(coze, script):
     text = sample("async")
     start, record = reply_after(text, "启动响应:"), reply_after(text, "完整执行结果:\n" + "=" * 60)
-    entry = {"create_time": 1795436173, "debug_url": start["debug_url"], "usage": {"token_count": 150}}
-    running = {**entry, "execute_status": "Running", "update_time": 1795436178}
+    entry = {"create_time": unix(record["created_at"]), "debug_url": start["debug_url"], "usage": {"token_count": 150}}
+    running = {**entry, "execute_status": "Running", "update_time": unix(re.search("更新时间: (.*)", text).group(1))}
     output = json.dumps({"node_status": "{}", "Output": json.dumps(record["outputs"])})
-    success = {**entry, "execute_status": "Success", "update_time": 1795436180, "output": output}
-    done = script(ASYNC, coze(start, *[{"code": 0, "data": [data]} for data in (running, success)])).run()
+    success = {**entry, "execute_status": "Success", "update_time": unix(record["updated_at"]), "output": output}
+    frame = {"code": 0, "msg": "", "detail": {"logid": "L1"}}
+    done = run(script(ASYNC, coze(start, *[{**frame, "data": data} for data in ([], [running], [success])])))
     assert (done.status, shape(done.stdout)) == (0, shape(text))
 
 

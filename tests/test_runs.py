@@ -134,6 +134,7 @@ def test_failed_run_without_an_id_is_recorded(coze, script, name, reply, message
     ("reply", "shown"),
     [
         (Reply({"error": "upstream timed out"}), "upstream timed out"),
+        (Reply({"code": 5000, "msg": "internal error"}), "internal error"),
         (Reply({"code": 408, "msg": "request timeout"}, 408), "request timeout"),
         (Reply({"code": 0, "msg": "", "data": ""}), '"data": ""'),
         (Reply({"status": "running", "data": ""}), "running"),

@@ -67,7 +67,7 @@ def test_sync_counts_the_seconds(coze, script):
     status, err, screen = finish(one, terminal)
     text = terminal.raw.decode("utf-8")
     assert (status, err) == (0, "")
-    assert re.findall(r"已等待 (\d+) 秒，上限 300 秒", text) == ["0", "1", "2"]
+    assert re.findall(r"已等待 (\d+) / 300 秒", text) == ["0", "1", "2"]
     assert screen == pipe_output(one)
     assert "已等待" not in screen
 
@@ -116,4 +116,4 @@ def test_terminal_in_gbk(coze, script):
     terminal = Terminal()
     status, err, _ = finish(one, terminal)
     assert (status, err) == (0, "")
-    assert "已等待 0 秒".encode("gbk") in terminal.raw
+    assert "已等待 0 /".encode("gbk") in terminal.raw
