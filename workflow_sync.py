@@ -59,6 +59,7 @@ API_BASE = os.environ.get("COZE_API_BASE") or "https://api.coze.cn"
 TIMEOUT = 300  # 超时：连续多少秒收不到 Coze 的任何数据就放弃等待
 
 # ============================== 配置到此结束 ==================================
+# 以下与另一个脚本同名的函数和类逐字相同；脚本各自独立，不互相引用
 
 CONNECT_TIMEOUT = 10  # 建立连接最多等多少秒
 CONNECT_RETRIES = 3  # 连接没有建立起来（请求一定没有发出）时，最多再试几次
@@ -100,7 +101,6 @@ MAYBE_RUNNING = """\
 运行时间较长的工作流请改用 workflow_async.py。"""
 NOT_SENT = "请求没有发出：工作流没有运行，不会计费。"
 CHECK_ADDRESS = "请检查网络、代理设置和 API_BASE。"
-
 
 HELP = """\
 配置（在脚本顶部修改，一项一项都有说明）:
@@ -361,7 +361,7 @@ class RequestBody(io.BytesIO):
 
 
 def run_body(is_async: bool) -> RequestBody:
-    """运行请求的正文（coze-api：POST /v1/workflow/run），没有设置的可选项不出现。"""
+    """运行请求的正文（Coze 文档 workflow_run），没有设置的可选项不出现。"""
     optional = {
         "bot_id": id_text(BOT_ID),
         "app_id": id_text(APP_ID),
@@ -396,6 +396,7 @@ def open_session() -> Session:
     session = Session()
     session.auth = bearer  # 普通请求头会被 ~/.netrc 替换（psf/requests#3929），auth 不会
     session.headers["Content-Type"] = "application/json"
+    # 只有 connect 会重试：请求发出以后的错误（read、other）和任何 HTTP 状态（status）都不重试
     retries = Retry(total=None, connect=CONNECT_RETRIES, read=False, status=0, other=0, backoff_factor=0.5)
     for scheme in ("http://", "https://"):
         session.mount(scheme, HTTPAdapter(max_retries=retries))
@@ -409,13 +410,13 @@ def call(session: Session, path: str, timeout: float, body: RequestBody | None =
     抛出 RunError：没有得到 JSON 对象；KeyboardInterrupt：等待时按了 Ctrl-C。
     """
     method, url = "GET" if body is None else "POST", f"{API_BASE.strip().rstrip('/')}/{path.lstrip('/')}"
-    seconds = (CONNECT_TIMEOUT, min(timeout, 86400))  # 再大，操作系统就不收了
+    limits = (CONNECT_TIMEOUT, min(timeout, 86400))  # 太大的秒数操作系统不收
     outcome: list[requests.Response | Exception] = []
     done = threading.Event()
 
     def request() -> None:
         try:
-            outcome.append(session.request(method, url, data=body, timeout=seconds))
+            outcome.append(session.request(method, url, data=body, timeout=limits))
         except Exception as error:  # noqa: BLE001 任何错误都要带回主线程，由它告诉用户
             outcome.append(error)
         done.set()
@@ -535,7 +536,7 @@ def run_id_of(fields: dict[str, Any]) -> str:
 
 
 def status_of(fields: dict[str, Any], default: str) -> str:
-    """使用说明里的状态；表里没有的原样返回，回复没有提到状态时返回 default。"""
+    """README 里的状态；表里没有的原样返回，回复没有提到状态时返回 default。"""
     if decode(fields.get("interrupt_data")) or code_of(fields):
         return "failed"
     state = text_of(first(fields, "execute_status", "status"))
@@ -555,7 +556,7 @@ def end_node_text(value: Any) -> Any:
 def outputs_of(reply: dict[str, Any]) -> Any:
     """工作流的输出：是 JSON 就解码，不是就保留文本。
 
-    正式版 Coze 的查询回复（有 code 或 detail）把 End 节点放在 Output 下，其他输出节点各用其名；
+    正式版 Coze 的查询回复（Coze 文档 workflow_history，有 code 或 detail）把 End 节点放在 Output 下，其他输出节点各用其名；
     Coze Studio 的查询回复没有这层包装。
     """
     entry = history_entry(reply)
@@ -615,7 +616,7 @@ def iso_time(value: Any) -> str:
             return ""
     except (ValueError, OverflowError):
         return ""
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ").zfill(20)
+    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def next_record(record: dict[str, Any], reply: dict[str, Any], now: str) -> dict[str, Any]:
@@ -708,7 +709,8 @@ def store(record: dict[str, Any], path: str = "") -> str:
     except OSError as error:
         complain(f"\n文件没有写成: {error}")
         if record["status"] in ENDED:
-            complain("完整的记录打印在下面，请自行保存。")
+            again = f"问题解决以后，也可以重新取得它: {resume_command(path)}" if path else ""
+            complain(f"完整的记录打印在下面，请自行保存。{again}")
             say(record) or complain(record)
         return ""
 
@@ -743,7 +745,8 @@ def leave(record: dict[str, Any], path: str, saved: bool) -> None:
         say(record) or complain(record)
         path = file_name(record)
         complain(f"记录没有写成文件。请把上面的 JSON 以 UTF-8 编码保存为 {path}，然后用下面的命令。")
-    complain(f"运行在 Coze 上继续。接着等待它（不会重新运行，不会重复计费）:\n  {resume_command(path)}")
+    complain("运行在 Coze 上继续。用 workflow_async.py 里的配置接着等待它，不会重新运行，不会重复计费:")
+    complain(f"  {resume_command(path)}")
 
 
 # ---------------------------------- 一次运行 ----------------------------------
@@ -770,19 +773,21 @@ def run_workflow(
     run_id = run_id_of(fields)
     if run_id and status >= 500:  # 网关的 5xx 说不准运行的死活；有了 ID 就当它还在继续
         return {**next_record({**draft, "run_id": run_id, "status": "pending"}, {}, utc_now()), "response": reply}
-    default_status = default_status if run_id else "completed"
+    if not run_id:
+        default_status = "completed"
+    elif status >= 400:
+        default_status = "pending"
     record = next_record({**draft, "run_id": run_id, "status": default_status}, reply, utc_now())
     if run_id:
         return record
     # 没有运行 ID，却有结果，或者明说这次运行失败了：照样记下来
-    has_result = record["status"] == "completed" and first(reply, "outputs", "output", "data") not in (None, "")
-    has_failed = (
-        record["status"] == "failed" and first(fields, "execute_status", "status", "interrupt_data") is not None
-    )
+    completed, failed = record["status"] == "completed", record["status"] == "failed"
+    has_result = completed and first(reply, "outputs", "output", "data") not in (None, "")
+    has_failed = failed and first(fields, "execute_status", "status", "interrupt_data") is not None
     if status < 400 and not code and (has_result or has_failed):
         return {**record, "run_id": f"unknown-{os.urandom(4).hex()}"}
     # Coze 拒绝了请求（错误码，或 HTTP 4xx）：没有运行。除此之外都说不准
-    if record["status"] == "failed" and (code or status >= 400) and status < 500 and status != 408:
+    if failed and (code or status >= 400) and status < 500 and status != 408:
         meaning = MAYBE_RUNNING if code in UNSURE_CODES else "工作流没有运行，不会计费。"
         raise RunError("Coze 拒绝了运行请求。", details=f"{report(answer)}\n{meaning}")
     raise RunError("回复里没有结果，也没有运行 ID。", details=f"{report(answer)}\n{MAYBE_RUNNING}")

@@ -223,6 +223,7 @@ def test_error_without_words_gets_ours(state):
     error = record(history(execute_status=state, error_code="", error_message=None))["error"]
     assert set(error) == {"code", "message"}
     assert error["code"] == ""
+    assert ("取消" in error["message"]) == (state == "Cancel")
     assert error["message"]
 
 

@@ -136,6 +136,7 @@ def test_disk_that_fills_up(coze, script):
     done = one.finish(process)
     assert (done.status, done.record["status"], done.leftovers) == (1, "pending", [])
     assert "文件没有写成" in done.stderr
+    assert f"python workflow_async.py {done.names[0]}" in done.stderr
     assert "结果已保存" not in done.stdout
     start = done.stdout.index("当前状态")
     assert '"x' + "x" * 99_999 in done.stdout[start:]
@@ -153,6 +154,12 @@ def test_5xx_that_names_the_run_is_polled(coze, script):
     done = one.run()
     assert (done.status, done.record["status"], done.record["response"]) == (1, "pending", reply)
     assert f"python workflow_async.py {done.names[0]}" in done.stderr
+
+
+@pytest.mark.parametrize("status", [400, 404, 500, 502])
+def test_http_error_that_names_the_run_does_not_complete_it(coze, script, status):
+    done = script(SYNC, coze(Reply({"execute_id": "7"}, status))).run()
+    assert (done.status, done.record["status"]) == (1, "pending")
 
 
 def test_final_name_that_is_taken(coze, script, tmp_path):
