@@ -102,6 +102,23 @@ def test_killed_while_saving_leaves_old_or_new(coze, script, tmp_path):
 
 
 @posix
+def test_nobody_ever_sees_a_half_written_file(coze, script, tmp_path):
+    """盯着文件的大小：只有旧的和新的，没有中间的。"""
+    server = coze(STARTED, Reply(success(ASYNC, "x" * 20 * MB)[1], delay=0.2))
+    process = script(ASYNC, server).start(stdout=subprocess.DEVNULL)
+    while not list(tmp_path.glob("*.json")):
+        time.sleep(0.001)
+    (path,) = tmp_path.glob("*.json")
+    sizes = set()
+    while process.poll() is None:
+        for _ in range(200):
+            sizes.add(path.stat().st_size)
+    assert process.communicate()[1] == b""
+    assert json.loads(path.read_bytes())["status"] == "completed"
+    assert len(sizes) == 2
+
+
+@posix
 @BOTH
 def test_closed_pipe_only_silences(coze, script, name):
     process = script(name, coze(*success(name, "x" * MB))).start()

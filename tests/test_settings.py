@@ -147,6 +147,7 @@ def test_what_is_sent(coze, script):
     assert script(SYNC, server, **settings).run().status == 0
     method, path, headers, body = server.requests[0]
     assert (method, path, headers["Content-Type"]) == ("POST", "/v1/workflow/run", "application/json")
+    assert "你好 😀".encode() in body  # 不写成 \\uXXXX：请求体最大 20 MB
     assert json.loads(body) == {
         "workflow_id": "7400000000000000001",
         "parameters": settings["INPUTS"],
