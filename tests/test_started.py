@@ -148,7 +148,7 @@ def test_5xx_that_names_the_run_is_polled(coze, script):
     server = coze(Reply(reply, 504), SUCCESS)
     done = script(ASYNC, server).run()
     assert (done.status, done.record["run_id"], done.record["outputs"]) == (0, "123", "done")
-    server.replies.append(Reply(reply, 504))
+    server.replies.append(Reply(reply, 500))
     one = script(SYNC, server)
     (one.folder / done.names[0]).unlink()
     done = one.run()
