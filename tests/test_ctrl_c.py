@@ -49,7 +49,8 @@ def test_before_anything_was_sent(script, name):
         port = listener.getsockname()[1]
         one = script(name, FakeCoze(), API_BASE=f"http://127.0.0.1:{port}")
         process = one.start()
-        time.sleep(0.8)
+        assert process.stdout.readline()
+        time.sleep(0.2)
         process.send_signal(signal.SIGINT)
         done = one.finish(process)
     assert done.status == 130
@@ -116,7 +117,8 @@ def test_while_long_inputs_are_being_shown(coze, script, name):
     server = coze()
     one = script(name, server, INPUTS={"a": "x" * 2**20})
     process = one.start()
-    time.sleep(0.6)
+    assert process.stdout.readline()
+    time.sleep(0.2)
     process.send_signal(signal.SIGINT)
     done = one.finish(process)
     assert (done.status, server.requests) == (130, [])

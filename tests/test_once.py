@@ -109,7 +109,7 @@ def test_connecting_is_cut(script):
             filler.connect_ex(("127.0.0.1", port))
         started = time.monotonic()
         done = script(SYNC, FakeCoze(), API_BASE=f"http://127.0.0.1:{port}", CONNECT_TIMEOUT=0.2).run()
-        assert 3 < time.monotonic() - started < 6
+        assert 3 < time.monotonic() - started < 15
         for filler in fillers:
             filler.close()
     assert done.status == 1
