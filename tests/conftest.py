@@ -14,6 +14,20 @@ from fake_coze import FakeCoze
 ROOT = Path(__file__).resolve().parent.parent
 SYNC, ASYNC = "workflow_sync.py", "workflow_async.py"
 FAST = {"INITIAL_POLL_INTERVAL": 0.02, "MAX_POLL_INTERVAL": 0.05}
+posix = pytest.mark.skipif(os.name == "nt", reason="POSIX only")
+STARTED = {"code": 0, "msg": "", "execute_id": "7", "debug_url": "https://x/?execute_id=7"}
+
+
+def history(state, **entry):
+    """正式版 Coze 的一次查询回复。"""
+    return {"code": 0, "msg": "", "data": [{"execute_id": "7", "execute_status": state, **entry}]}
+
+
+def no_file_may_grow():
+    """子进程启动前调用：它写任何文件都像磁盘已满。"""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
 
 
 def edit_settings(path, settings):
@@ -50,7 +64,7 @@ class Finished:
 class Script:
     """用户文件夹里的一份脚本。"""
 
-    def __init__(self, folder, name, server=None, environment=None, **settings):
+    def __init__(self, folder, name, server=None, **settings):
         self.folder = folder
         self.path = folder / name
         shutil.copy(ROOT / name, self.path)
@@ -61,7 +75,6 @@ class Script:
         self.environment = {k: v for k, v in os.environ.items() if not k.upper().startswith(drop)}
         self.environment.update(HOME=str(folder), PYTHONIOENCODING="utf-8", NO_PROXY="127.0.0.1,localhost")
         self.environment.update(server.environment if server else {})
-        self.environment.update(environment or {})
 
     def start(self, *args, **options):
         options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL, **options}

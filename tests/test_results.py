@@ -8,12 +8,11 @@ import sys
 import time
 
 import pytest
-from conftest import ASYNC, SYNC
+from conftest import ASYNC, SYNC, no_file_may_grow, posix
 from fake_coze import Reply
 
 import workflow_sync as w
 
-posix = pytest.mark.skipif(os.name == "nt", reason="POSIX only")
 STARTED = {"code": 0, "msg": "", "execute_id": "7"}
 BOTH = pytest.mark.parametrize("name", [SYNC, ASYNC])
 MB = 2**20
@@ -25,12 +24,6 @@ def success(name, outputs, **extra):
         return [{"code": 0, "data": outputs, "execute_id": "7", **extra}]
     output = json.dumps({"Output": outputs}, ensure_ascii=False)
     return [STARTED, {"code": 0, "data": [{"execute_status": "Success", "output": output}], **extra}]
-
-
-def no_file_may_grow():
-    import resource
-
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 
 
 # ---------------------------------- 保存 ----------------------------------

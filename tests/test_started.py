@@ -7,18 +7,10 @@ import signal
 import time
 
 import pytest
-from conftest import ASYNC, SYNC
+from conftest import ASYNC, STARTED, SYNC, history, no_file_may_grow, posix
 from fake_coze import FakeCoze, Reply
 
 import workflow_async
-
-posix = pytest.mark.skipif(os.name == "nt", reason="POSIX only")
-STARTED = {"code": 0, "msg": "", "execute_id": "7", "debug_url": "https://x/?execute_id=7"}
-
-
-def history(state, **entry):
-    return {"code": 0, "msg": "", "data": [{"execute_id": "7", "execute_status": state, **entry}]}
-
 
 SUCCESS = history("Success", output='{"Output": "done"}')
 
@@ -28,12 +20,6 @@ def wait_for(condition, seconds=10):
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.01)
-
-
-def no_file_may_grow():
-    import resource
-
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
 
 
 def files_may_grow(process):
