@@ -30,7 +30,7 @@ class Reply:
     """一次排好的回复。body 可以是 JSON 值、str 或 bytes；fault 是一种真实的网络故障。
 
     fault: "reset" 发 RST；"close" 不答就断开；"half" 只发一半正文；"hang" 不回答，直到替身停止；
-    "stall" 发出响应头和一半正文，然后停住。
+    "stall" 发出响应头和一半正文，然后停住；"drip" 正文每 0.1 秒只来一个字节。
     """
 
     def __init__(self, body=None, status=200, headers=None, fault=None, delay=0):
@@ -216,6 +216,12 @@ class Handler(BaseHTTPRequestHandler):
             if value is not None:
                 self.send_header(name, value)
         self.end_headers()
+        while reply.fault == "drip" and len(body) > 1:
+            self.wfile.write(body[:1])
+            self.wfile.flush()
+            body = body[1:]
+            if self.server.stopping.wait(0.1):
+                return self.fail("close")
         self.wfile.write(body[: len(body) // 2] if reply.fault in ("half", "stall") else body)
         self.wfile.flush()
         if reply.fault == "stall":
@@ -255,9 +261,10 @@ def main(argv=None):
             signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C 由脚本处理，这里只等它结束
             command = [sys.executable, options.script, *options.args]
             return subprocess.call(command, env={**os.environ, **server.environment})
-        print(f"本地替身在 {server.url} 上等候，按 Ctrl-C 结束。在另一个终端设置这些环境变量，再运行脚本:")
+        print(f"本地替身在 {server.url} 上等候，按 Ctrl-C 结束。把下面几行粘贴到另一个终端里，再运行脚本:")
+        form = '$env:{} = "{}"' if os.name == "nt" else "export {}={}"
         for name, value in server.environment.items():
-            print(f"{name}={value}", flush=True)
+            print(form.format(name, value), flush=True)
         try:
             server.stopping.wait()
         except KeyboardInterrupt:
