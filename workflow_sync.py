@@ -1,117 +1,14 @@
 # /// script
 # requires-python = ">=3.8"
-# dependencies = ["requests>=2.31"]
+# dependencies = ["requests>=2.31", "urllib3>=1.26"]
 # ///
 """同步执行 Coze（扣子）工作流：发送一次运行请求，等待，保存并显示结果。
 
-用法：填好下面的配置，然后运行  python workflow_sync.py
-
-令牌只放在发往 API_BASE 的请求头里，不打印，不写入文件。
-运行请求最多到达 Coze 一次：只有确定没有发出时才会重新连接，因此不会重复计费。
-"""
-
-from __future__ import annotations
-
-import argparse
-import codecs
-import hashlib
-import io
-import json
-import math
-import os
-import re
-import signal
-import sys
-import threading
-import time
-from contextlib import contextmanager, suppress
-from datetime import datetime, timedelta, timezone
-from functools import lru_cache
-from typing import Any, Iterator, NamedTuple
-from urllib.parse import parse_qs, urlsplit
-
-try:
-    import requests
-    from requests.adapters import HTTPAdapter
-    from urllib3.util import Retry
-except ImportError:
-    sys.exit("缺少依赖库 requests，请先运行: python -m pip install requests")
-
-# ============================ 配置：只需要修改这一段 ============================
-
-# 访问令牌。建议放在环境变量 COZE_API_TOKEN 里，不要写进会提交到版本控制的文件
-YOUR_ACCESS_TOKEN = os.environ.get("COZE_API_TOKEN") or "your_actual_access_token"
-# 工作流 ID
-WORKFLOW_ID = os.environ.get("COZE_WORKFLOW_ID") or "your_actual_workflow_id"
-# 输入参数，名称与工作流「开始」节点的参数一致
-INPUTS = {"param1": "value1", "param2": "value2"}
-
-# 以下各项通常不用改。None 表示请求里不带这一项
-BOT_ID = None  # 智能体 ID，含数据库、变量节点的工作流需要
-APP_ID = None  # 应用 ID，属于扣子应用的工作流需要，不与 BOT_ID 同用
-EXT = None  # 附加信息，例如 {"user_id": "u1"}，值都是字符串
-WORKFLOW_VERSION = None  # 版本号，例如 "v0.0.5"，只用于资源库工作流
-CONNECTOR_ID = None  # 渠道 ID，Coze 默认 "1024"（API）
-
-# 服务地址：国内 https://api.coze.cn，国际版 https://api.coze.com，或自建服务的地址
-API_BASE = os.environ.get("COZE_API_BASE") or "https://api.coze.cn"
-
-TIMEOUT = 300  # 超时：连续多少秒收不到 Coze 的任何数据就放弃等待
-
-# ============================== 配置到此结束 ==================================
-# 以下与另一个脚本同名的函数和类逐字相同；脚本各自独立，不互相引用
-
-CONNECT_TIMEOUT = 10  # 建立连接最多等多少秒
-CONNECT_RETRIES = 3  # 连接没有建立起来（请求一定没有发出）时，最多再试几次
-MAX_DEPTH = 400  # JSON 嵌套超过这个层数就当作普通文本
-
-EXIT_COMPLETED, EXIT_FAILED, EXIT_SETTINGS, EXIT_CTRL_C = 0, 1, 2, 130
-
-RULE, THIN_RULE = "=" * 60, "-" * 60
-
-WAITING_FOR_ANSWER = ("Interrupted", "<UNSET>")  # 停在提问处：正式版 Coze 和 Coze Studio 的写法
-# Coze 的 execute_status -> README 里的四种状态；不在表里的（网关用的就是那四种）原样显示
-STATUSES = {
-    "Running": "running",
-    "Success": "completed",
-    **dict.fromkeys(("Fail", "Cancel", *WAITING_FOR_ANSWER), "failed"),
-}
-ENDED = ("completed", "failed")
-
-HINTS = {
-    "4000": "检查 INPUTS 的参数名和类型，要与工作流「开始」节点一致。",
-    **dict.fromkeys(("4009", "4013", "4020", "5000"), "Coze 正忙、限流或暂时出错，请稍后再试。"),
-    **dict.fromkeys(("4011", "4019", "4022"), "额度不足，请到 Coze 平台充值。"),
-    "4100": "令牌无效或已过期，请换一个新的令牌（YOUR_ACCESS_TOKEN 或环境变量 COZE_API_TOKEN）。",
-    "4101": "令牌没有权限或不属于这个空间：运行需要 run 权限，查询需要 listRunHistory 权限。",
-    "4200": "没有这个工作流，或者它从未发布：检查 WORKFLOW_ID，并发布工作流。",
-    "4314": "没有这条运行记录：刚刚启动时请稍等片刻；很久以前的运行，记录可能已经过期。",
-    "6003": "异步运行需要付费版，请改用 workflow_sync.py。",
-    "6031": "工作流从未发布，请先发布。",
-    "6039": "这个工作流里有提问或输入节点，同步运行不支持；这两个脚本都不能回答提问。",
-    "700012006": "身份验证失败：检查令牌；令牌没有问题时，可能是 Coze Studio 的数据库暂时不可用，请稍后再试。",
-    "720701013": "工作流的某个节点运行失败，请按错误信息检查工作流。",
-    "720702004": "没有这个工作流，请检查 WORKFLOW_ID。",
-}
-
-UNSURE_CODES = ("4013", "5000")  # 模型错误、内部错误：说不准有没有运行
-MAYBE_RUNNING = """\
-请求可能已经到达 Coze：工作流可能正在运行并计费。脚本不会自动重发。
-再次运行之前，请先在 Coze 平台的工作流页面查看运行记录，确认这一次有没有运行。
-运行时间较长的工作流请改用 workflow_async.py。"""
-NOT_SENT = "请求没有发出：工作流没有运行，不会计费。"
-CHECK_ADDRESS = "请检查网络、代理设置和 API_BASE。"
-
-HELP = """\
-配置（在脚本顶部修改，一项一项都有说明）:
-  YOUR_ACCESS_TOKEN  WORKFLOW_ID  INPUTS  API_BASE
-  BOT_ID  APP_ID  EXT  WORKFLOW_VERSION  CONNECTOR_ID
-  TIMEOUT
-
-环境变量（脚本里没有另外填写时使用）:
-  COZE_API_TOKEN    访问令牌
-  COZE_WORKFLOW_ID  工作流 ID
-  COZE_API_BASE     服务地址
+填好脚本顶部的配置，然后运行:  python workflow_sync.py
+需要：工作流已经发布；令牌有 run 权限；运行不超过 90 秒（更长的请用 workflow_async.py）。
+结果写成当前文件夹里的 <run_id>_<created_at>.json。
+令牌只放在发往 API_BASE 的请求头里，不打印，不写入文件。运行请求最多到达 Coze 一次，不会重复计费。
+脚本里没有另外填写时，使用环境变量 COZE_API_TOKEN、COZE_WORKFLOW_ID、COZE_API_BASE。
 
 退出状态:
   0    运行成功，结果已保存
@@ -120,557 +17,353 @@ HELP = """\
   130  按了 Ctrl-C
 """
 
+from __future__ import annotations
+
+import argparse
+import atexit
+import hashlib
+import io
+import json
+import math
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import namedtuple
+from contextlib import suppress
+from datetime import datetime, timezone
+from typing import Any
+from urllib.parse import unquote
+
+try:
+    from requests import Session
+    from urllib3.util import Retry, ssltransport  # noqa: F401 urllib3 1.26 才有 ssltransport，它的 Retry 才有 other
+except ImportError as error:
+    sys.exit(f'不能使用 requests: {error}。没有安装或者太旧时，请运行: python -m pip install requests "urllib3>=1.26"')
+
+# ============================ 配置：只需要修改这一段 ============================
+
+# 访问令牌。建议放在环境变量 COZE_API_TOKEN 里，不要写进会提交到版本控制的文件
+YOUR_ACCESS_TOKEN = os.environ.get("COZE_API_TOKEN") or "your_actual_access_token"
+WORKFLOW_ID = os.environ.get("COZE_WORKFLOW_ID") or "your_actual_workflow_id"  # 工作流页面地址里的数字
+INPUTS = {"param1": "value1", "param2": "value2"}  # 输入参数，名称与工作流「开始」节点的一致
+# 服务地址：国内 https://api.coze.cn，国际版 https://api.coze.com，或自建服务的地址
+API_BASE = os.environ.get("COZE_API_BASE") or "https://api.coze.cn"
+TIMEOUT = 300  # 超时：从开始连接到收完整个回复，一共最多等多少秒
+
+# 以下各项通常不用改。None 表示请求里不带这一项
+BOT_ID = None  # 智能体 ID，含数据库、变量节点的工作流需要
+APP_ID = None  # 应用 ID，属于扣子应用的工作流需要，不与 BOT_ID 同用
+EXT = None  # 附加信息，例如 {"user_id": "u1"}，值都是字符串
+WORKFLOW_VERSION = None  # 版本号，例如 "v0.0.5"，只用于资源库工作流
+CONNECTOR_ID = None  # 渠道 ID，Coze 默认 "1024"（API）
+
+# =========== 配置到此结束。两个脚本互不引用，以下同名的函数和类逐字相同 ===========
+
+TOKEN = re.sub(r"(?i)^bearer(\s+|$)", "", str(YOUR_ACCESS_TOKEN).strip())  # 去掉粘贴时带进来的
+OPTIONAL = {"bot_id": BOT_ID, "app_id": APP_ID, "workflow_version": WORKFLOW_VERSION, "connector_id": CONNECTOR_ID}
+ASYNC_SCRIPT = os.path.join(os.path.dirname(sys.argv[0]), "workflow_async.py")  # 能接着等待一次运行的脚本
+CONNECT_TIMEOUT = 10  # 建立一次连接最多等多少秒
+CONNECT_RETRIES = 3  # 连接没有建立起来（请求一定没有发出）时，最多再试几次
+EXIT_COMPLETED, EXIT_FAILED, EXIT_SETTINGS, EXIT_CTRL_C = 0, 1, 2, 130
+RULE, THIN_RULE, ERASE_LINE = "=" * 60, "-" * 60, "\r" + " " * 40 + "\r"
+
+WAITING_FOR_ANSWER = ("Interrupted", "<UNSET>")  # 停在提问处：Coze 和 Coze Studio 的写法
+# Coze 的状态 -> README 里的状态；不在表里的原样显示
+STATUSES = {"Running": "running", "Success": "completed", "Fail": "failed", "Cancel": "failed"}
+ENDED = ("completed", "failed")
+# 回复里没有运行 ID 时，带这些错误码的没有运行；其他的，已知或未知，都可能运行过并且计费（Coze 文档 coze_error_codes）
+REFUSED = "4000 4009 4011 4019 4020 4022 4100 4101 4200 6003 6031 700012006 720702004".split()  # noqa: SIM905
+HINTS = {
+    "4000": "检查 INPUTS 的参数名和类型，要与工作流「开始」节点一致。",
+    **dict.fromkeys(("4009", "4013", "4020", "5000"), "Coze 正忙、限流或暂时出错，请稍后再试。"),
+    **dict.fromkeys(("4011", "4019", "4022"), "额度不足，请到 Coze 平台充值。"),
+    "4100": "令牌无效或已过期，请换一个新的令牌（YOUR_ACCESS_TOKEN 或环境变量 COZE_API_TOKEN）。",
+    "4101": "令牌没有权限或不属于这个空间：运行需要 run 权限，查询需要 listRunHistory 权限。",
+    **dict.fromkeys(("4200", "6031", "720702004"), "没有这个工作流，或者它从未发布：检查 WORKFLOW_ID，并发布工作流。"),
+    "4314": "没有这条运行记录：刚刚启动时请稍等片刻；很久以前的运行，记录可能已经过期。",
+    "6003": "异步运行需要付费版，请改用 workflow_sync.py。",
+    "6039": "工作流里有提问或输入节点，这两个脚本都不能回答；提问之前的节点已经运行过。",
+    "700012006": "身份验证失败：检查令牌；令牌没有问题时，可能是 Coze Studio 的数据库暂时不可用，请稍后再试。",
+    **dict.fromkeys(("6023", "720701013"), "某个节点失败或者超时，请按错误信息检查工作流；WORKFLOW_ID 要全是数字。"),
+}
+REFUSED_HTTP = (*range(300, 400), 400, 401, 403, 404, 405, 407, 413, 429)  # 没有错误码时看 HTTP 状态
+
+CHECK_ADDRESS = "请检查网络、代理设置和 API_BASE。"
+NOT_SENT = f"请求没有发出：工作流没有运行，不会计费。{CHECK_ADDRESS}"
+NOT_RUN = "请求被拒绝：工作流没有运行，不会计费。"
+MAYBE_RUNNING = """请求可能已经到达 Coze：工作流可能正在运行并计费。脚本不会自动重发。
+再次运行之前，请先在 Coze 平台的工作流页面查看运行记录，确认这一次有没有运行。
+超过 90 秒的工作流请改用 workflow_async.py。"""
+Answer = namedtuple("Answer", "status headers reply text")  # HTTP 状态码，响应头，JSON 对象，不是 JSON 对象时的原文
+SESSION: Any = Session()  # 唯一发出令牌的地方
+SESSION.headers.update({"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"})
+SESSION.auth = lambda request: request  # 没有 auth 时，~/.netrc 会替换令牌
+SESSION.get_redirect_target = lambda response: None  # 不跟随重定向，连要转去的地址也不解析：它可能是坏的
+for adapter in SESSION.adapters.values():  # 只有连接没有建立起来时才重试，请求发出以后的任何错误都不
+    adapter.max_retries = Retry(total=None, connect=CONNECT_RETRIES, read=False, status=0, other=0, backoff_factor=0.5)
+
 
 class RunError(Exception):
-    """一次请求没有得到能用的回复；str() 用一句话说明发生了什么。"""
-
-    def __init__(self, message: str, status: int = 0, code: str = "", details: str = "") -> None:
-        """status: HTTP 状态码，0 表示没有回复；code: Coze 的错误码；details: 其余要告诉用户的。"""
-        super().__init__(message)
-        self.status = status
-        self.code = code
-        self.details = details
-
-
-class Answer(NamedTuple):
-    """Coze 的一次回复：HTTP 状态码、日志 ID、JSON 对象。"""
-
-    status: int
-    logid: str
-    reply: dict[str, Any]
-
-
-# ---------------------------------- 配置检查 ----------------------------------
-
-
-def clean_token(token: object) -> str:
-    """去掉粘贴时带进来的首尾空白和开头的 Bearer；不是字符串时返回空串。"""
-    return re.sub(r"(?i)^bearer(\s+|$)", "", token.strip()) if isinstance(token, str) else ""
-
-
-def id_text(value: object) -> str:
-    """配置里的 ID：字符串去掉首尾空白，整数取它的数字；其他类型返回空串。"""
-    return "" if isinstance(value, float) else text_of(value)
-
-
-def request_problems() -> list[str]:
-    """检查与令牌、地址、可选项有关的配置；返回问题列表，不含任何配置的值。"""
-    problems = []
-    token = clean_token(YOUR_ACCESS_TOKEN)
-    if not isinstance(YOUR_ACCESS_TOKEN, str):
-        problems.append("YOUR_ACCESS_TOKEN 必须是字符串")
-    elif token in ("", "your_actual_access_token"):
-        problems.append("YOUR_ACCESS_TOKEN 还没有填写：填入您的访问令牌，或设置环境变量 COZE_API_TOKEN")
-    elif not re.fullmatch("[!-~]+", token):
-        problems.append("YOUR_ACCESS_TOKEN 中间有空格、换行或中文等字符，请重新复制令牌")
-    for name, value in {"BOT_ID": BOT_ID, "APP_ID": APP_ID, "CONNECTOR_ID": CONNECTOR_ID}.items():
-        if value is not None and not id_text(value):
-            problems.append(f"{name} 必须是非空的字符串，不用时写 None")
-    if WORKFLOW_VERSION is not None and not (isinstance(WORKFLOW_VERSION, str) and WORKFLOW_VERSION.strip()):
-        problems.append('WORKFLOW_VERSION 必须是字符串，例如 "v0.0.5"，不用时写 None')
-    if EXT is not None and not (isinstance(EXT, dict) and all(isinstance(x, str) for x in [*EXT, *EXT.values()])):
-        problems.append('EXT 必须是键和值都为字符串的字典，例如 {"user_id": "u1"}，不用时写 None')
-    try:
-        parts = urlsplit(API_BASE.strip())
-        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-        usable = usable and not (parts.query or parts.fragment)
-    except (AttributeError, ValueError):
-        usable = False
-    if not usable:
-        problems.append("API_BASE 必须是以 http:// 或 https:// 开头的地址，例如 https://api.coze.cn")
-    return problems
-
-
-def workflow_problems() -> list[str]:
-    """检查 WORKFLOW_ID 和 INPUTS；返回问题列表。"""
-    problems = []
-    if id_text(WORKFLOW_ID) in ("", "your_actual_workflow_id"):
-        problems.append("WORKFLOW_ID 还没有填写：填入工作流 ID，或设置环境变量 COZE_WORKFLOW_ID")
-    try:
-        json.dumps(INPUTS, allow_nan=False)
-        usable = isinstance(INPUTS, dict) and not too_deep(INPUTS)
-    except (TypeError, ValueError, RecursionError):
-        usable = False
-    if not usable:
-        problems.append('INPUTS 必须是能转换成 JSON 的字典，例如 {"param1": "value1"}，数字不能是 NaN 或无穷大')
-    return problems
-
-
-def number_problems(name: str, value: object, whole: bool = False) -> list[str]:
-    """检查秒数或次数（whole）是否为正的有限数；返回问题列表。"""
-    right_type = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
-    if right_type and 0 < value <= sys.float_info.max:  # type: ignore[operator]
-        return []
-    return [f"{name} 必须是大于 0 的{'整数' if whole else '数字'}"]
-
-
-# ------------------------------------ 屏幕 ------------------------------------
-
-CTRL_C: list[int] = []  # 收到过的 Ctrl-C。记下而不立即中断：保存到一半时不能被打断
-
-
-def json_escape(error: UnicodeError) -> tuple[str, int]:
-    """编码不了的字符写成 JSON 的转义：GBK 或 ASCII 控制台上的表情，UTF-8 里落单的代理字符。"""
-    assert isinstance(error, UnicodeEncodeError)
-    return json.dumps(error.object[error.start : error.end])[1:-1], error.end
-
-
-codecs.register_error("json_escape", json_escape)
-
-
-def prepare_console() -> None:
-    """控制台显示不了的字符改用转义，打印出来的 JSON 仍然是 JSON；Ctrl-C 先记下，由 wait 处理。"""
-    for name in ("stdout", "stderr"):
-        stream = getattr(sys, name)
-        if isinstance(getattr(stream, "buffer", None), io.RawIOBase):  # PYTHONUNBUFFERED：写到一半来了信号，余下的会丢
-            stream = os.fdopen(stream.fileno(), "w", encoding=stream.encoding, closefd=False)
-            setattr(sys, name, stream)
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="json_escape")
-    signal.signal(signal.SIGINT, lambda signum, frame: CTRL_C.append(signum))
-
-
-@contextmanager
-def ctrl_c_at_once() -> Iterator[None]:
-    """打印可能很长，而这时没有什么会丢：让 Ctrl-C 立即生效。"""
-    patient = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        if CTRL_C:
-            raise KeyboardInterrupt
-        yield
-    finally:
-        signal.signal(signal.SIGINT, patient)
-
-
-@lru_cache(maxsize=1)
-def spellings(pasted: str) -> list[str]:
-    """令牌的各种写法：原样，和在 JSON 里带转义的。"""
-    token = clean_token(pasted)
-    return [text for text in {token, json.dumps(token)[1:-1], token.replace("/", "\\/")} if text]
+    """到此为止。两个参数：要告诉用户的话，退出状态。"""
 
 
 def mask(text: str) -> str:
-    """把文本里出现的令牌换成 ***。"""
-    for secret in spellings(str(YOUR_ACCESS_TOKEN)):
-        text = text.replace(secret, "***")
+    """把令牌换成 ***。离开脚本的文字（屏幕、文件、文件名）都经过这里；太短的令牌是普通的词，不是秘密。"""
+    for spelling in {TOKEN, TOKEN.replace("/", r"\/"), TOKEN.replace("/", r"\\/")}:
+        text = text.replace(spelling, "***") if len(TOKEN) >= 16 else text
     return text
 
 
-def masked(value: Any) -> Any:
-    """JSON 值里所有的字符串（包括键）和数字都经过 mask。Coze 的回复一收到、一解码就先经过这里。"""
-    if isinstance(value, str):
-        return mask(value)
-    if isinstance(value, dict):
-        return {mask(key): masked(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [masked(item) for item in value]
-    digits = text_of(value)
-    return value if mask(digits) == digits else mask(digits)
-
-
-def json_pieces(value: Any) -> Iterator[str]:
-    """给人看的 JSON：缩进 2，中文原样。一段一段地给出，20 MB 的结果不会整个再抄几遍。"""
-    small: list[str] = []
-    size = 0
-    for chunk in json.JSONEncoder(ensure_ascii=False, indent=2).iterencode(value):
-        size += len(chunk)
-        if size < 100_000:
-            small.append(chunk)
-            continue
-        yield "".join(small)
-        yield chunk
-        small, size = [], 0
-    yield "".join(small)
-
-
-def to_json(value: Any) -> str:
-    """整个 JSON 文本。"""
-    return "".join(json_pieces(value))
-
-
-def say(*parts: Any, end: str = "\n", stream: str = "stdout") -> bool:
-    """打印一行并返回是否成功：字符串原样，其他的值写成 JSON。
-
-    管道关闭（| head）或磁盘写满之后，这个流不再输出，脚本照常进行。
-    """
-    out = getattr(sys, stream)
-    if out is None:
-        return False
+def say(text: str, stream: str = "stdout", end: str = "\n") -> bool:
+    """打印一行，返回是否成功。管道关闭或磁盘写满之后，这个流不再输出，脚本照常进行。"""
     try:
-        for part in parts:
-            out.writelines(map(mask, [part] if isinstance(part, str) else json_pieces(part)))
-        out.write(end)
-        out.flush()
-        return True
+        print(mask(text), end=end, file=getattr(sys, stream), flush=True)
     except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
         setattr(sys, stream, None)
-        return False
+    return getattr(sys, stream) is not None
 
 
-def complain(*parts: Any) -> bool:
-    """打印到标准错误，返回是否成功。"""
-    return say(*parts, stream="stderr")
-
-
-def erase(line: str) -> str:
-    """擦掉终端上刚写的一行，回到行首；汉字占两格。"""
-    return "\r" + " " * len(line.encode("gbk", "replace")) + "\r"
-
-
-def wait(seconds: float, done: threading.Event, counter: str = "") -> None:
-    """等到 done 或满 seconds 秒。小步等待，这样 Windows 上 Ctrl-C 也能及时生效。
-
-    counter: 在终端上原地刷新的一行，其中 {waited}、{left} 是已经等了和还要等的秒数；等完就擦掉。
-    抛出 KeyboardInterrupt：按过 Ctrl-C，而 done 还没有发生。
-    """
-    start = time.monotonic()
-    on_terminal = bool(counter) and sys.stdout is not None and sys.stdout.isatty()
-    shown = ""
+def wait(seconds: float, done: threading.Event, counter: str) -> None:
+    """等到 done 或满 seconds 秒。counter: 在终端上原地刷新的一行，可以有 {waited}、{left}（秒）；等完就擦掉。"""
+    start, waited, shown = time.monotonic(), 0.0, ""
+    on_terminal = sys.stdout is sys.__stdout__ and sys.__stdout__ is not None and sys.__stdout__.isatty()
     try:
-        while not done.is_set() and time.monotonic() < start + seconds:
-            if CTRL_C:
-                raise KeyboardInterrupt
+        while not done.is_set() and waited < seconds:
+            line = counter.format(waited=int(waited), left=math.ceil(seconds - waited)) if on_terminal else ""
+            if line != shown:
+                say(ERASE_LINE + line, end="")
+                shown = line
+            done.wait(min(0.1, seconds - waited))  # 小步等待，这样 Windows 上 Ctrl-C 也能及时生效
             waited = time.monotonic() - start
-            if on_terminal:
-                line = counter.format(waited=int(waited), left=max(1, math.ceil(min(seconds, 1e9) - waited)))
-                if line != shown:
-                    say(erase(shown), line, end="")
-                    shown = line
-            done.wait(min(0.1, max(0, seconds - waited)))
     finally:
-        if shown:
-            say(erase(shown), end="")
-
-
-# ------------------------------------ 网络 ------------------------------------
-
-
-class RequestBody(io.BytesIO):
-    """运行请求的正文。连接建立之后它才会被读取，所以没有读过就一定没有运行。"""
-
-    sent = False  # 已经开始发送
-    cancelled = False  # 从此不再发送
-
-    def read(self, size: int | None = -1) -> bytes:
-        """requests 发送正文时调用。"""
-        self.sent = True
-        if self.cancelled:
-            raise OSError("cancelled")
-        return super().read(size)
-
-
-def run_body(is_async: bool) -> RequestBody:
-    """运行请求的正文（Coze 文档 workflow_run），没有设置的可选项不出现。"""
-    optional = {
-        "bot_id": id_text(BOT_ID),
-        "app_id": id_text(APP_ID),
-        "ext": EXT,
-        "workflow_version": id_text(WORKFLOW_VERSION),
-        "connector_id": id_text(CONNECTOR_ID),
-    }
-    body = {"workflow_id": id_text(WORKFLOW_ID), "parameters": INPUTS, "is_async": is_async}
-    body.update({name: value for name, value in optional.items() if value})
-    return RequestBody(json.dumps(body, ensure_ascii=False).encode("utf-8", "backslashreplace"))
-
-
-def beginning(text: str) -> str:
-    """文本的开头，压成一行。"""
-    return " ".join(text[:1000].split())[:200]
-
-
-class Session(requests.Session):
-    """不跟随重定向的会话：令牌只发给 API_BASE。"""
-
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        """没有要转去的地址。allow_redirects=False 还会去解析它，写坏的 Location 会让回复丢掉。"""
-
-
-def open_session() -> Session:
-    """带令牌的会话；只有连接没有建立起来时才由 urllib3 的 Retry 重试。"""
-
-    def bearer(request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {clean_token(YOUR_ACCESS_TOKEN)}"
-        return request
-
-    session = Session()
-    session.auth = bearer  # 普通请求头会被 ~/.netrc 替换（psf/requests#3929），auth 不会
-    session.headers["Content-Type"] = "application/json"
-    # 只有 connect 会重试：请求发出以后的错误（read、other）和任何 HTTP 状态（status）都不重试
-    retries = Retry(total=None, connect=CONNECT_RETRIES, read=False, status=0, other=0, backoff_factor=0.5)
-    for scheme in ("http://", "https://"):
-        session.mount(scheme, HTTPAdapter(max_retries=retries))
-    return session
-
-
-def call(session: Session, path: str, timeout: float, body: RequestBody | None = None, counter: str = "") -> Answer:
-    """唯一与 Coze 通信的函数：有 body 时 POST，否则 GET，不跟随重定向。
-
-    timeout: 连续多少秒没有数据就放弃；counter: 见 wait。请求在后台线程里，主线程随时响应 Ctrl-C。
-    抛出 RunError：没有得到 JSON 对象；KeyboardInterrupt：等待时按了 Ctrl-C。
-    """
-    method, url = "GET" if body is None else "POST", f"{API_BASE.strip().rstrip('/')}/{path.lstrip('/')}"
-    limits = (CONNECT_TIMEOUT, min(timeout, 86400))  # 太大的秒数操作系统不收
-    outcome: list[requests.Response | Exception] = []
-    done = threading.Event()
-
-    def request() -> None:
-        try:
-            outcome.append(session.request(method, url, data=body, timeout=limits))
-        except Exception as error:  # noqa: BLE001 任何错误都要带回主线程，由它告诉用户
-            outcome.append(error)
-        done.set()
-
-    threading.Thread(target=request, daemon=True).start()
-    wait(math.inf, done, counter)
-    response = outcome.pop()
-    if isinstance(response, Exception):
-        cause: BaseException = response
-        while cause.__cause__ or cause.__context__:
-            cause = cause.__cause__ or cause.__context__ or cause
-        raise RunError(f"网络错误: {type(response).__name__}（{type(cause).__name__}: {cause}）")
-    status, content = response.status_code, response.content
-    if 300 <= status < 400:
-        address = response.headers.get("Location", "")
-        raise RunError(f"HTTP {status}：服务器要求转到另一个地址，脚本没有跟随，请检查 API_BASE: {address}", status)
-    try:
-        reply = json.loads(content)
-    except (ValueError, RecursionError):
-        reply = None
-    if not isinstance(reply, dict) or too_deep(reply):
-        text = mask(content.decode("utf-8", "replace"))
-        raise RunError(f"HTTP {status}：回复不是 JSON 对象: {beginning(text)}", status, details=f"原始回复:\n{text}")
-    headers = response.headers
-    logid = logid_of(reply) or headers.get("X-Tt-Logid") or headers.get("X-Log-Id") or ""
-    return Answer(status, mask(logid), masked(reply))
-
-
-# --------------------------- 把 Coze 的回复变成记录 ---------------------------
-
-
-def too_deep(value: Any) -> bool:
-    """嵌套超过 MAX_DEPTH 层的值写不回 JSON。"""
-    level = [value]
-    for _ in range(MAX_DEPTH):
-        level = [
-            child
-            for item in level
-            if isinstance(item, (dict, list, tuple))
-            for child in (item.values() if isinstance(item, dict) else item)
-        ]
-        if not level:
-            return False
-    return True
-
-
-def finite(number: str) -> float:
-    """JSON 里的小数；抛出 ValueError：大到变成无穷大，或者是 NaN、Infinity。"""
-    value = float(number)
-    if not math.isfinite(value):
-        raise ValueError(number)
-    return value
-
-
-def decode(value: Any) -> Any:
-    """字符串是严格的 JSON 就解码，否则原样返回。"""
-    if not isinstance(value, str):
-        return value
-    try:
-        decoded = json.loads(value, parse_float=finite, parse_constant=finite)
-    except (ValueError, RecursionError):
-        return value
-    if too_deep(decoded):
-        return value
-    return masked(decoded) if "\\" in value else decoded  # 令牌在解码之前已经遮住；只有转义会解出新的
+        say(ERASE_LINE if shown else "", end="")
 
 
 def text_of(value: Any) -> str:
-    """字符串去掉首尾空白，数字取它的数字；0 和其他（null、对象）等于没有，返回空串。"""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        value = str(value)
-    text = value.strip() if isinstance(value, str) else ""
-    return "" if text == "0" else text
+    """文本去掉首尾空白，整数取它的数字；0 和其他（null、小数、对象）等于没有，返回空串。"""
+    if type(value) in (int, float) and value % 1 == 0:
+        value = str(int(value))
+    return value.strip() if isinstance(value, str) and value.strip() != "0" else ""
 
 
-def first(fields: dict[str, Any], *names: str) -> Any:
-    """names 里第一个有值的字段；null 等于没有。"""
-    return next((fields[name] for name in names if fields.get(name) is not None), None)
+def as_text(value: Any, ensure_ascii: bool = False) -> str:
+    """给人看的值：文本原样，其他的写成 JSON，缩进 2；嵌套太深的不缩进。"""
+    with suppress(RecursionError):
+        return value if isinstance(value, str) else json.dumps(value, ensure_ascii=ensure_ascii, indent=2)
+    return json.dumps(value, ensure_ascii=ensure_ascii)
 
 
-def history_entry(reply: dict[str, Any]) -> dict[str, Any]:
-    """查询回复 data 列表里的那个对象；不是查询回复，或列表还是空的，返回空字典。"""
-    data = reply.get("data")
-    entry = data[0] if isinstance(data, list) and data else None
-    if isinstance(entry, dict) and first(entry, "execute_status", "status", "interrupt_data") is not None:
-        return entry
-    return {}
+def is_writable(value: Any) -> bool:
+    """value 能写成 JSON：没有 NaN 和无穷大，嵌套也不太深（记录里还要再套几层）。"""
+    with suppress(TypeError, ValueError, RecursionError):
+        return bool(json.dumps([[[[value]]]], ensure_ascii=False, allow_nan=False))
+    return False
 
 
-def fields_of(reply: dict[str, Any]) -> dict[str, Any]:
-    """一次运行的全部字段：回复顶层的，加上查询回复 data[0] 里的（优先）。"""
-    entry = {name: value for name, value in history_entry(reply).items() if value is not None}
-    return {**reply, **entry}
-
-
-def logid_of(reply: dict[str, Any]) -> str:
-    """回复里的日志 ID，Coze 的技术支持会问到它；没有时为空串。"""
-    detail = reply.get("detail")
-    fields = {**fields_of(reply), **(detail if isinstance(detail, dict) else {})}
-    return text_of(first(fields, "logid", "log_id"))
-
-
-def code_of(reply: dict[str, Any]) -> str:
-    """回复顶层的错误码；0 或没有时为空串。"""
-    return text_of(reply.get("code"))
-
-
-def run_id_of(fields: dict[str, Any]) -> str:
-    """运行 ID；没有单独的字段时取自 debug_url 的 execute_id 参数。0 不是 ID，没有时为空串。"""
-    query: dict[str, list[str]] = {}
-    with suppress(ValueError):
-        query = parse_qs(urlsplit(text_of(fields.get("debug_url"))).query)
-    candidates = [fields.get("run_id"), fields.get("execute_id"), *query.get("execute_id", [])]
-    return mask(next(filter(None, map(text_of, candidates)), ""))
-
-
-def status_of(fields: dict[str, Any], default: str) -> str:
-    """README 里的状态；表里没有的原样返回，回复没有提到状态时返回 default。"""
-    if decode(fields.get("interrupt_data")) or code_of(fields):
-        return "failed"
-    state = text_of(first(fields, "execute_status", "status"))
-    if state:
-        return STATUSES.get(state, state)
-    return "failed" if fields.get("error") else default
-
-
-def end_node_text(value: Any) -> Any:
-    """End 节点以文本回答时的包装，取出文本；带有其他键的对象是工作流自己的，原样返回。"""
-    wrapper = {"content_type", "data", "type_for_model"}
-    if isinstance(value, dict) and set(value) - {"original_result"} == wrapper and isinstance(value["data"], str):
-        return value["data"]
+def decode(value: Any) -> Any:
+    """文本或字节是 JSON 就解码；不是，或者解出来写不回去，就原样返回。"""
+    with suppress(ValueError, RecursionError):
+        decoded = json.loads(value) if isinstance(value, (str, bytes)) else value
+        return decoded if is_writable(decoded) else value
     return value
-
-
-def outputs_of(reply: dict[str, Any]) -> Any:
-    """工作流的输出：是 JSON 就解码，不是就保留文本。
-
-    正式版 Coze 的查询回复（Coze 文档 workflow_history，有 code 或 detail）把 End 节点放在 Output 下，其他输出节点各用其名；
-    Coze Studio 的查询回复没有这层包装。
-    """
-    entry = history_entry(reply)
-    if not entry:
-        answer = first(reply, "outputs", "output")
-        return end_node_text(decode(reply.get("data"))) if answer is None else decode(answer)
-    output = decode(first(entry, "outputs", "output"))
-    live = first(reply, "code", "detail") is not None
-    if not (live and isinstance(output, dict) and ("Output" in output or "node_status" in output)):
-        return output
-    nodes = {name: decode(value) for name, value in output.items() if name != "node_status"}
-    if "Output" in nodes:
-        nodes["Output"] = end_node_text(nodes["Output"])
-    return nodes["Output"] if set(nodes) == {"Output"} else nodes
-
-
-def error_of(fields: dict[str, Any]) -> dict[str, str]:
-    """失败的原因 {"code", "message"}；Coze 没有说明时用我们的话。"""
-    error = fields.get("error")
-    inner = error if isinstance(error, dict) else {"message": error}
-    codes = (inner.get("code"), fields.get("error_code"), fields.get("code"))
-    code = next(filter(None, map(text_of, codes)), "")
-    words = (inner.get("message"), inner.get("msg"), fields.get("error_message"), fields.get("error_msg"))
-    message = next(filter(None, map(text_of, (*words, code_of(fields) and fields.get("msg")))), "")
-    if error and not message:
-        message = json.dumps(error, ensure_ascii=False)
-    state = text_of(first(fields, "execute_status", "status"))
-    interrupt = decode(fields.get("interrupt_data"))
-    if interrupt or state in WAITING_FOR_ANSWER:
-        question = interrupt.get("data") if isinstance(interrupt, dict) else interrupt
-        asked = question if isinstance(question, str) else json.dumps(question, ensure_ascii=False)
-        parts = ["运行停下来等待一个回答，这个脚本不能回答。", f"问题: {asked}" if question else "", message]
-        parts.append(f"请到这里查看: {fields['debug_url']}" if fields.get("debug_url") else "")
-        message = " ".join(filter(None, parts))
-    elif not message:
-        message = "运行被取消。" if state == "Cancel" else "Coze 没有说明原因。"
-    return {"code": code, "message": message}
-
-
-def utc_now() -> str:
-    """本机时钟的 UTC 时间，格式与记录相同。"""
-    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def iso_time(value: Any) -> str:
     """Unix 秒或 ISO 8601 文本 -> 2025-10-28T15:58:40Z；没有或看不懂时返回空串。"""
     text = text_of(value)
-    pattern = r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.\d+)?(?:Z|([+-]\d\d):?(\d\d)?)?"
-    match = re.fullmatch(pattern, text, re.ASCII)
-    try:
-        if match:
-            day, clock, hours, minutes = match.groups()
-            moment = datetime.fromisoformat(f"{day}T{clock}{hours or '+00'}:{minutes or '00'}").astimezone(timezone.utc)
-        elif text:
-            moment = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(seconds=float(text))
-        else:
-            return ""
-    except (ValueError, OverflowError):
-        return ""
-    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
+    with suppress(ValueError, OverflowError, OSError):
+        text = datetime.fromtimestamp(int(text), timezone.utc).isoformat() if text.isdigit() else text
+        moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+        moment = moment.replace(tzinfo=moment.tzinfo or timezone.utc).astimezone(timezone.utc)
+        return f"{moment.isoformat()[:19]}Z"
+    return ""
 
 
-def next_record(record: dict[str, Any], reply: dict[str, Any], now: str) -> dict[str, Any]:
+def fields_of(reply: dict) -> dict:
+    """回复的全部字段：查询回复的 data[0] 代替 data；null 等于没有，在这里去掉。run_id、state 是文本，没有时为空串。"""
+    fields, data = {name: value for name, value in reply.items() if value is not None}, reply.get("data")
+    entry = data[0] if isinstance(data, list) and data and isinstance(data[0], dict) else {}
+    if entry.keys() & {"execute_status", "status", "interrupt_data"}:
+        del fields["data"]
+        fields.update((name, value) for name, value in entry.items() if value is not None)
+    in_url = re.search(r"[?&]execute_id=([^&#]*)", text_of(fields.get("debug_url")))
+    ids = fields.get("run_id"), fields.get("execute_id"), unquote(in_url[1]) if in_url else ""
+    state = text_of(fields.get("execute_status", fields.get("status")))
+    return {**fields, "run_id": next(filter(None, map(text_of, ids)), ""), "state": state}
+
+
+def outputs_of(fields: dict) -> Any:
+    """工作流的输出：是 JSON 就解码，不是就保留文本。正式版 Coze 的查询回复（有 code 或 detail）里每个节点各用其名。"""
+    outputs, nodes = decode(fields.get("outputs", fields.get("output", fields.get("data")))), {}
+    is_live_history = "execute_status" in fields and fields.keys() & {"code", "detail"}
+    if is_live_history and isinstance(outputs, dict) and outputs.keys() & {"Output", "node_status"}:
+        nodes = {name: decode(value) for name, value in outputs.items() if name != "node_status"}
+        outputs = nodes.get("Output")  # End 节点
+    wrapper = {"content_type", "data", "type_for_model"}  # End 节点以文本回答时的包装，带其他键的是工作流自己的
+    if isinstance(outputs, dict) and outputs.keys() - {"original_result"} == wrapper and type(outputs["data"]) is str:
+        outputs = outputs["data"]
+    nodes.update({"Output": outputs} if "Output" in nodes else {})
+    return nodes if nodes.keys() - {"Output"} else outputs
+
+
+def error_of(fields: dict) -> dict:
+    """失败的原因 {"code", "message"}，都是文本。"""
+    error, state = fields.get("error"), fields["state"]
+    inner = error if isinstance(error, dict) else {"message": error}
+    code = text_of(inner.get("code")) or text_of(fields.get("error_code")) or text_of(fields.get("code"))
+    words = [inner.get("message"), inner.get("msg"), fields.get("error_message"), fields.get("error_msg")]
+    words += [text_of(fields.get("code")) and fields.get("msg"), error and json.dumps(error, ensure_ascii=False)]
+    message = next(filter(None, map(text_of, words)), "运行被取消。" if state == "Cancel" else "")
+    question = decode(fields.get("interrupt_data"))
+    if question or state in WAITING_FOR_ANSWER:
+        asked = question.get("data") if isinstance(question, dict) else question
+        page = fields.get("debug_url") and f"请到这里查看: {fields['debug_url']}"
+        parts = "运行停下来等待一个回答，这个脚本不能回答。", asked and f"问题: {asked}", message, page
+        message = " ".join(filter(None, parts))
+    return {"code": code, "message": message or "Coze 没有说明原因。"}
+
+
+def next_record(record: dict, reply: dict, now: str) -> dict:
     """收到 reply 之后的记录。record: 之前的记录；now: 本机时间，用在 Coze 没有给时间的地方。"""
     fields = fields_of(reply)
-    status = status_of(fields, record["status"])
-    updated = {
-        "run_id": record["run_id"] or run_id_of(fields),
-        "workflow_id": record["workflow_id"],
-        "status": status,
-        "inputs": record["inputs"],
-    }
+    state, code, question = fields["state"], text_of(fields.get("code")), decode(fields.get("interrupt_data"))
+    failed = code or question or state in WAITING_FOR_ANSWER or (fields.get("error") and not state)
+    status = "failed" if failed else STATUSES.get(state, state) or record["status"]
+    updated = dict({name: record[name] for name in ("run_id", "workflow_id", "status", "inputs")}, status=status)
     if status == "completed":
-        updated["outputs"] = outputs_of(reply)
+        updated["outputs"] = outputs_of(fields)
     elif status == "failed":
         updated["error"] = error_of(fields)
-    updated["created_at"] = iso_time(first(fields, "created_at", "create_time")) or record["created_at"]
-    updated["updated_at"] = iso_time(first(fields, "updated_at", "update_time")) or now
-    updated["response"] = reply
-    return updated
+    updated["created_at"] = iso_time(fields.get("created_at", fields.get("create_time"))) or record["created_at"]
+    updated["updated_at"] = iso_time(fields.get("updated_at", fields.get("update_time"))) or now
+    return {**updated, "response": reply}
 
 
-def report(answer: Answer) -> str:
-    """Coze 的一次拒绝（或看不懂的回复）的全部细节，给用户看。"""
-    reply = answer.reply
-    error = error_of(reply) if code_of(reply) or reply.get("error") else {"code": "", "message": ""}
-    details = {
-        "HTTP 状态": str(answer.status),
+def did_it_run(sent: bool, answer: Answer | None = None) -> str:
+    """没有得到运行 ID 时，工作流运行了没有、会不会计费、该做什么。先看 Coze 的错误码，没有错误码时看 HTTP 状态。"""
+    if answer is None:
+        return MAYBE_RUNNING if sent else NOT_SENT
+    code = answer.reply.get("code")
+    if code is None:
+        return f"{NOT_RUN if answer.status in REFUSED_HTTP else MAYBE_RUNNING}\n{CHECK_ADDRESS}"
+    return NOT_RUN if text_of(code) in REFUSED or (text_of(code), answer.status) == ("400", 400) else MAYBE_RUNNING
+
+
+def what_came_back(answer: Answer) -> str:
+    """一次拒绝（或看不懂的回复）的全部细节，说明在后。不是 JSON 的长网页只留开头，除非像是没收好的结果。"""
+    fields, text = fields_of(answer.reply), answer.text
+    text = text if text.lstrip().startswith("{") else mask(text)[:2000]  # 先遮住令牌再截断：截断的令牌就认不出来了
+    error, detail = error_of(fields), fields.get("detail")
+    logid = answer.headers.get("X-Tt-Logid") or answer.headers.get("X-Log-Id")
+    facts = {
+        "完整回复": answer.reply and f"\n{as_text(answer.reply)}",
+        "回复不是 JSON 对象": not answer.reply and f"共 {len(answer.text)} 个字符\n{text}",
+        "HTTP 状态": answer.status,
+        "要求转到另一个地址，脚本没有跟随": answer.headers.get("Location"),
         "错误码 code": error["code"],
-        "错误信息 msg": error["message"],
-        "logid": answer.logid,
-        "建议": HINTS.get(error["code"], ""),
+        "错误信息 msg": answer.reply and error["message"],
+        "logid": (isinstance(detail, dict) and text_of(detail.get("logid"))) or logid,
+        "建议": HINTS.get(error["code"]),
     }
-    lines = [f"{name}: {text}" for name, text in details.items() if text]
-    return "\n".join([*lines, "完整回复:", to_json(reply)])
+    return "\n".join(f"{name}: {fact}" for name, fact in facts.items() if fact)
 
 
-def run_details(record: dict[str, Any]) -> list[str]:
-    """结果之后附上的话：可视化运行页面的地址和消耗的 Token，Coze 给了才有。"""
+def tell_the_rest(record: dict) -> None:
+    """结果之后的话：运行页面和消耗（Coze 给了才有）；失败的原因和被截断的输出。"""
     fields = fields_of(record["response"])
-    usage = fields.get("usage")
-    used = text_of(usage.get("token_count") if isinstance(usage, dict) else fields.get("token"))
-    page = text_of(fields.get("debug_url"))
-    lines = [f"运行详情页面（7 天内有效）: {page}"] if page else []
-    return lines + ([f"消耗 Token 数: {used}"] if used else [])
+    usage = fields["usage"] if isinstance(fields.get("usage"), dict) else {"token_count": fields.get("token")}
+    used = text_of(usage.get("token_count"))
+    for name, text in {"运行详情页面（7 天内有效）": fields.get("debug_url"), "消耗 Token 数": used}.items():
+        if text:
+            say(f"{name}: {text}")
+    if record["status"] == "failed":
+        code, message = record["error"]["code"], record["error"]["message"]
+        say(f"\n运行失败: {message}" + (f"（错误码 {code}）" if code else ""), "stderr")
+        say(f"建议: {HINTS.get(code, '检查工作流。')}\n这次运行已经发生，会计费；脚本不会自动重新运行。", "stderr")
+    if fields.get("is_output_trimmed") is True:
+        say("\n注意: 输出太大，Coze 把它截断了（is_output_trimmed），结果不完整。", "stderr")
 
 
-# ------------------------------------ 保存 ------------------------------------
+def check_settings(times: dict, rules: list[tuple[Any, str]], new_run: bool = True) -> None:
+    """一次说完不能用的配置，话里不含它们的值。times: 秒数；rules: 另外的规则（成立吗，不成立时的话）。抛出 RunError：有不能用的。"""
+    filled = isinstance(YOUR_ACCESS_TOKEN, str) and TOKEN not in ("", "your_actual_access_token")
+    named = text_of(WORKFLOW_ID) not in ("", "your_actual_workflow_id")
+    rules = [
+        (filled, "YOUR_ACCESS_TOKEN 还没有填写：填入访问令牌，或设置环境变量 COZE_API_TOKEN"),
+        (re.fullmatch(r"[!#-\[\]-~]*", TOKEN), "YOUR_ACCESS_TOKEN 中间有空格、引号或中文等字符，请重新复制令牌"),
+        *((id is None or text_of(id), f"{name.upper()} 必须是文字，不用时写 None") for name, id in OPTIONAL.items()),
+        (EXT is None or isinstance(EXT, dict) and is_writable(EXT), "EXT 必须是字典，不用时写 None"),
+        (re.fullmatch(r"\s*https?://\S+\s*", str(API_BASE)), "API_BASE 必须是以 http:// 或 https:// 开头的地址"),
+        *((type(n) in (int, float) and 0 < n <= 86400, f"{name} 要大于 0，最多 86400") for name, n in times.items()),
+        *rules,
+        (named or not new_run, "WORKFLOW_ID 还没有填写：填入工作流 ID，或设置环境变量 COZE_WORKFLOW_ID"),
+        (not new_run or isinstance(INPUTS, dict) and is_writable(INPUTS), "INPUTS 必须是能转换成 JSON 的字典"),
+    ]
+    broken = [sentence for holds, sentence in rules if not holds]
+    if broken:
+        raise RunError("\n  - ".join(["配置有问题，没有发送任何请求:", *broken]), EXIT_SETTINGS)
 
 
-def file_name(record: dict[str, Any]) -> str:
+class RequestBody(io.BytesIO):
+    """运行请求的正文。连接建立之后它才会被读取，所以没有读过就一定没有发出；关闭以后就再也发不出去。"""
+
+    sent = False
+
+    def read(self, size: int | None = -1) -> bytes:
+        self.sent = True
+        return super().read(size)
+
+
+def run_body(is_async: bool) -> RequestBody:
+    """配置 -> 运行请求的正文（Coze 文档 workflow_run），没有设置的可选项不出现。"""
+    body = {"workflow_id": WORKFLOW_ID, "parameters": INPUTS, "is_async": is_async, "ext": EXT, **OPTIONAL}
+    body = {name: text_of(value) or value for name, value in body.items() if value is not None}
+    return RequestBody(json.dumps(body, ensure_ascii=False).encode("utf-8", "backslashreplace"))
+
+
+def call(path: str, seconds: float, body: RequestBody | None = None, counter: str = "") -> Answer:
+    """唯一与 Coze 通信的函数：有 body 时 POST，否则 GET；从连接到收完回复最多等 seconds 秒。抛出 RunError：没有收到完整的回复。"""
+    url, send = f"{API_BASE.strip().rstrip('/')}/{path.lstrip('/')}", SESSION.post if body else SESSION.get
+    outcome: list[Any] = []
+    done = threading.Event()
+
+    def request() -> None:
+        try:
+            outcome.append(send(url, data=body, timeout=(CONNECT_TIMEOUT, seconds)))
+        except Exception as error:  # noqa: BLE001 任何错误都要带回主线程，由它告诉用户
+            outcome.append(error)
+        done.set()
+
+    try:
+        threading.Thread(target=request, daemon=True).start()
+        wait(seconds, done, counter)
+    except KeyboardInterrupt:
+        if not body or not outcome:
+            raise
+    finally:
+        if body:  # 运行请求的回复到了，Ctrl-C 就不起作用，直到 main 把记录写好；放弃了的正文再也发不出去
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            body.close()
+    result: Any = outcome[0] if outcome else TimeoutError(f"等了 {seconds} 秒，没有收到完整的回复")
+    if isinstance(result, Exception):
+        while result.__cause__ or result.__context__:
+            result = result.__cause__ or result.__context__
+        verdict = f"\n{did_it_run(body.sent)}" if body else ""
+        raise RunError(f"网络错误（{type(result).__name__}）: {result}{verdict}", EXIT_FAILED)
+    decoded = decode(result.content)
+    reply = decoded if isinstance(decoded, dict) else {}
+    return Answer(result.status_code, result.headers, reply, "" if reply else result.content.decode("utf-8", "replace"))
+
+
+def file_name(record: dict) -> str:
     """<run_id>_<created_at>.json；各系统不能用的 ID 改写，并以 ID 的哈希结尾，以免撞名。"""
-    run_id = record["run_id"]
-    created_at = re.sub("[-:Z]", "", record["created_at"])
+    run_id, created_at = mask(record["run_id"]), re.sub("[-:Z]", "", record["created_at"])
     if re.fullmatch("[A-Za-z0-9_][A-Za-z0-9_-]{0,99}", run_id):
         return f"{run_id}_{created_at}.json"
     digest = hashlib.sha256(run_id.encode("utf-8", "backslashreplace")).hexdigest()[:8]
@@ -678,171 +371,90 @@ def file_name(record: dict[str, Any]) -> str:
     return f"{readable}_{created_at}_{digest}.json"
 
 
-def save(record: dict[str, Any], path: str = "") -> str:
-    """保存记录，返回文件路径；path 是它现在的文件，先写好再改成正式的名字。
-
-    先写临时文件再替换：任何时候被打断，留下的都是完整的旧文件或新文件。抛出 OSError：写不了。
-    """
-    path = path or file_name(record)
-    temporary = f"{path}.{os.getpid()}.tmp"
+def keep(record: dict, path: str, leaving: bool = False) -> tuple[str, bool]:
+    """把记录写进 path，再改成正式的名字；写不了就整个放在屏幕上。返回（文件路径，写成了没有）。leaving: 说明怎样接着等。"""
+    temporary, saved = f"{path}.{os.getpid()}.tmp", True  # 写好再替换：任何时候被打断，留下的都是完整的旧文件或新文件
     try:
-        with open(temporary, "w", encoding="utf-8", errors="json_escape", newline="\n") as file:
-            file.writelines(json_pieces(record))
-            file.write("\n")
-            file.flush()
+        with open(temporary, "w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
+            print(mask(as_text(record)), file=file, flush=True)
             os.fsync(file.fileno())
         os.replace(temporary, path)
+        with suppress(OSError):
+            final = os.path.join(os.path.dirname(path), file_name(record))
+            os.replace(path, final)
+            path = final
+    except OSError as error:
+        saved, path = False, path if os.path.isfile(path) else os.path.basename(path)
+        text = as_text(record, ensure_ascii=True)  # 什么编码的控制台都不会改动它
+        say(text) or say(text, "stderr")
+        say(f"\n文件没有写成: {error}\n完整的记录打印在上面，请把它原样保存为 {path}（UTF-8 编码）。", "stderr")
     finally:
         with suppress(OSError):
             os.remove(temporary)
-    final = os.path.join(os.path.dirname(path), file_name(record))
-    with suppress(OSError):
-        os.replace(path, final)
-        return final
-    return path
+    if leaving or not saved:
+        is_python = os.path.normcase(shutil.which("python") or "") == os.path.normcase(sys.executable)
+        command = ["python" if is_python else sys.executable, ASYNC_SCRIPT, path]
+        state = "已经结束，用下面的命令再看一遍" if record["status"] in ENDED else "在 Coze 上继续，用下面的命令接着等"
+        say(f"运行 ID (run_id): {record['run_id']}\n运行{state}，不会重新运行，不会重复计费:", "stderr")
+        say(subprocess.list2cmdline(command) if os.name == "nt" else shlex.join(command), "stderr")
+    return path, saved
 
 
-def store(record: dict[str, Any], path: str = "") -> str:
-    """保存记录并返回文件路径。写不了时返回空串，说明原因；如果运行已经结束，就把整个记录打印出来。"""
-    try:
-        return save(record, path)
-    except OSError as error:
-        complain(f"\n文件没有写成: {error}")
-        if record["status"] in ENDED:
-            again = f"问题解决以后，也可以重新取得它: {resume_command(path)}" if path else ""
-            complain(f"完整的记录打印在下面，请自行保存。{again}")
-            say(record) or complain(record)
-        return ""
-
-
-# ---------------------------------- 向用户交代 ----------------------------------
-
-
-def explain(record: dict[str, Any]) -> None:
-    """把结果里需要用户知道的麻烦说清楚：失败的原因，被截断的输出。"""
-    if record["status"] == "failed":
-        error = record["error"]
-        complain(f"\n运行失败: {error['message']}" + (f"（错误码 {error['code']}）" if error["code"] else ""))
-        if error["code"] in HINTS:
-            complain(f"建议: {HINTS[error['code']]}")
-        complain("这次运行已经发生，会计费；脚本不会自动重新运行。")
-    if fields_of(record["response"]).get("is_output_trimmed") is True:
-        complain("\n注意: 输出太大，Coze 把它截断了（is_output_trimmed），结果不完整。")
-
-
-def resume_command(path: str) -> str:
-    """接着等待一次运行的命令；路径里有空格、括号之类时加上引号。"""
-    return "python workflow_async.py " + (f'"{path}"' if re.search(r"[^\w./\\:-]", path) else path)
-
-
-def leave(record: dict[str, Any], path: str, saved: bool) -> None:
-    """脚本要提前结束了：说明这次运行怎样了，怎样找回它。path: 记录的文件；saved: 最新的记录已经写在里面。"""
-    complain(f"运行 ID (run_id): {record['run_id']}")
-    if record["status"] in ENDED:
-        complain(f"运行已经结束，结果在文件里: {path}" if saved else "运行已经结束，完整的记录打印在上面。")
-        return
-    if not path:
-        say(record) or complain(record)
-        path = file_name(record)
-        complain(f"记录没有写成文件。请把上面的 JSON 以 UTF-8 编码保存为 {path}，然后用下面的命令。")
-    complain("运行在 Coze 上继续。用 workflow_async.py 里的配置接着等待它，不会重新运行，不会重复计费:")
-    complain(f"  {resume_command(path)}")
-
-
-# ---------------------------------- 一次运行 ----------------------------------
-
-
-def run_workflow(
-    session: Session, body: RequestBody, timeout: float, default_status: str, counter: str = ""
-) -> dict[str, Any]:
-    """发送运行请求，只此一次；返回第一份记录。
-
-    default_status: 回复带着运行 ID 而没有提到状态时的状态；timeout、counter: 见 call。
-    抛出 RunError：没有得到运行 ID，也没有得到结果；说明里包括这次有没有运行、会不会计费。
-    """
-    inputs = masked(json.loads(json.dumps(INPUTS)))
-    draft = {"workflow_id": mask(id_text(WORKFLOW_ID)), "inputs": inputs, "created_at": utc_now()}
-    try:
-        answer = call(session, "/v1/workflow/run", timeout, body, counter)
-    except RunError as error:
-        advice = [CHECK_ADDRESS] if error.status in (0, 404) else []
-        error.details = "\n".join([error.details, MAYBE_RUNNING if body.sent else NOT_SENT, *advice]).strip()
-        raise
-    status, reply, code = answer.status, answer.reply, code_of(answer.reply)
-    fields = fields_of(reply)
-    run_id = run_id_of(fields)
-    if run_id and status >= 500:  # 网关的 5xx 说不准运行的死活；有了 ID 就当它还在继续
-        return {**next_record({**draft, "run_id": run_id, "status": "pending"}, {}, utc_now()), "response": reply}
-    if not run_id:
-        default_status = "completed"
-    elif status >= 400:
-        default_status = "pending"
-    record = next_record({**draft, "run_id": run_id, "status": default_status}, reply, utc_now())
-    if run_id:
-        return record
+def first_record(answer: Answer, created_at: str, default_status: str) -> dict:
+    """运行请求的回复 -> 第一份记录。default_status: 回复带着运行 ID 而没有提到状态时的状态。抛出 RunError：没有运行 ID 也没有结果。"""
+    fields, now = fields_of(answer.reply), iso_time(int(time.time()))
+    status = "completed" if not fields["run_id"] else default_status if answer.status < 300 else "pending"
+    draft = {"run_id": fields["run_id"] or f"unknown-{os.urandom(4).hex()}", "workflow_id": text_of(WORKFLOW_ID)}
+    draft.update(status=status, inputs=INPUTS, created_at=created_at)
+    unsure = fields["run_id"] and answer.status >= 500  # 网关的 5xx 说不准运行的死活；有了 ID 就当它还在继续
+    record = {**next_record(draft, {} if unsure else answer.reply, now), "response": answer.reply}
     # 没有运行 ID，却有结果，或者明说这次运行失败了：照样记下来
-    completed, failed = record["status"] == "completed", record["status"] == "failed"
-    has_result = completed and first(reply, "outputs", "output", "data") not in (None, "")
-    has_failed = failed and first(fields, "execute_status", "status", "interrupt_data") is not None
-    if status < 400 and not code and (has_result or has_failed):
-        return {**record, "run_id": f"unknown-{os.urandom(4).hex()}"}
-    # Coze 拒绝了请求（错误码，或 HTTP 4xx）：没有运行。除此之外都说不准
-    if failed and (code or status >= 400) and status < 500 and status != 408:
-        meaning = MAYBE_RUNNING if code in UNSURE_CODES else "工作流没有运行，不会计费。"
-        raise RunError("Coze 拒绝了运行请求。", details=f"{report(answer)}\n{meaning}")
-    raise RunError("回复里没有结果，也没有运行 ID。", details=f"{report(answer)}\n{MAYBE_RUNNING}")
-
-
-def show_result(record: dict[str, Any], path: str) -> None:
-    """显示同步运行的结果。"""
-    completed = record["status"] == "completed"
-    say(f"\n{'请求成功！' if completed else '请求已完成，但是没有得到结果。'}\n{RULE}")
-    say("响应结果:\n", record["response"], f"\n{RULE}\n")
-    if path:
-        say(f"结果已保存到文件: {path}\n")
-    say(f"执行状态: {record['status']}")
-    if completed:
-        say("输出结果: ", record["outputs"])
-    for line in run_details(record):
-        say(line)
-    explain(record)
+    has_failed = record["status"] == "failed" and (fields["state"] or "interrupt_data" in fields)
+    has_ended = record.get("outputs") not in (None, "") or has_failed
+    if not fields["run_id"] and (answer.status >= 300 or text_of(fields.get("code")) or not has_ended):
+        raise RunError(f"{what_came_back(answer)}\n{did_it_run(True, answer)}", EXIT_FAILED)
+    return record
 
 
 def main() -> int:
     """一次同步运行，从头到尾；返回退出状态。"""
-    prepare_console()
-    style = argparse.RawDescriptionHelpFormatter
-    argparse.ArgumentParser(description=__doc__, epilog=HELP, formatter_class=style).parse_args()
-    problems = request_problems() + workflow_problems() + number_problems("TIMEOUT", TIMEOUT)
-    if problems:
-        complain("\n  - ".join(["配置有问题，没有发送任何请求:", *problems]))
-        return EXIT_SETTINGS
-    body = run_body(is_async=False)
-    record, path = None, ""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # GBK 控制台显示不了的字符
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    record, path, body, ctrl_c = None, "", RequestBody(), signal.getsignal(signal.SIGINT)
     try:
-        with ctrl_c_at_once():
-            say(f"{RULE}\nCoze 工作流同步执行\n{RULE}\n工作流 ID: {id_text(WORKFLOW_ID)}")
-            say("输入参数: ", INPUTS, f"\n{THIN_RULE}\n正在发送请求...")
-        counter = f"已等待 {{waited}} / {TIMEOUT} 秒"
-        record = run_workflow(open_session(), body, TIMEOUT, default_status="completed", counter=counter)
-        path = store(record)
-        with ctrl_c_at_once():
-            show_result(record, path)
-    except RunError as error:
-        complain(f"\n{error}\n{error.details}")
-        return EXIT_FAILED
-    except KeyboardInterrupt:
-        body.cancelled = True
-        complain("\n已按 Ctrl-C 停止。")
+        check_settings({"TIMEOUT": TIMEOUT}, [])
+        body, started = run_body(is_async=False), iso_time(int(time.time()))
+        say(f"{RULE}\nCoze 工作流同步执行\n{RULE}\n工作流 ID: {text_of(WORKFLOW_ID)}")
+        say(f"输入参数: {as_text(INPUTS)}\n{THIN_RULE}\n正在发送请求...")
+        answer = call("/v1/workflow/run", TIMEOUT, body, f"已等待 {{waited}} / {TIMEOUT} 秒")
+        record = first_record(answer, started, "completed")
+        path, saved = keep(record, file_name(record))
+        signal.signal(signal.SIGINT, ctrl_c)
+        completed = record["status"] == "completed"
+        say(f"\n{'请求成功！' if completed else '请求已完成，但是没有得到结果。'}\n{RULE}")
+        say(f"响应结果:\n{as_text(record['response'])}\n{RULE}\n")
+        if saved:
+            say(f"结果已保存到文件: {path}\n")
+        say(f"执行状态: {record['status']}")
+        if completed:
+            say(f"输出结果: {as_text(record['outputs'])}")
+        tell_the_rest(record)
+        if record["status"] not in ENDED:
+            keep(record, path, leaving=True)
+        return EXIT_COMPLETED if completed and saved else EXIT_FAILED
+    except (RunError, KeyboardInterrupt) as error:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        stopped = f"已按 Ctrl-C 停止。{'' if record else did_it_run(body.sent)}", EXIT_CTRL_C
+        words, status = error.args if isinstance(error, RunError) else stopped
+        say(f"\n{words}", "stderr")
         if record:
-            leave(record, path, saved=bool(path))
-        else:
-            complain(MAYBE_RUNNING if body.sent else NOT_SENT)
-        return EXIT_CTRL_C
-    if record["status"] not in ENDED:
-        leave(record, path, saved=bool(path))
-    return EXIT_COMPLETED if record["status"] == "completed" and path else EXIT_FAILED
+            keep(record, path, leaving=True)
+        return int(status)
+    finally:
+        signal.signal(signal.SIGINT, ctrl_c)
 
 
 if __name__ == "__main__":
-    os._exit(main())  # 要写的都已经写完：省去解释器的收尾，这时的 Ctrl-C 也不会改变退出状态
+    atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)  # 解释器收尾时的 Ctrl-C 不改变退出状态
+    sys.exit(main())
