@@ -1,21 +1,31 @@
-"""像用户那样运行脚本：复制文件，改配置，启动进程，对着真实的本地服务器。"""
+"""像用户那样运行脚本：复制文件，改配置，启动进程，对着真实的本地服务器。
+
+TEST_PYTHON=… 用另一个解释器运行脚本。标记 posix 的测试需要 POSIX 的信号、文件大小限制或伪终端。
+"""
 
 import ast
 import json
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
-from fake_coze import FakeCoze
+from fake_coze import FakeCoze, Reply
 
 ROOT = Path(__file__).resolve().parent.parent
 SYNC, ASYNC = "workflow_sync.py", "workflow_async.py"
+BOTH = pytest.mark.parametrize("name", [SYNC, ASYNC])
+PYTHON = os.environ.get("TEST_PYTHON") or sys.executable
+WINDOWS = subprocess.check_output([PYTHON, "-c", "import os; print(os.name)"]).strip() == b"nt"
 FAST = {"INITIAL_POLL_INTERVAL": 0.02, "MAX_POLL_INTERVAL": 0.05}
-posix = pytest.mark.skipif(os.name == "nt", reason="POSIX only")
 STARTED = {"code": 0, "msg": "", "execute_id": "7", "debug_url": "https://x/?execute_id=7"}
+TIMES = {"created_at": "2025-10-28T15:58:40Z", "updated_at": "2025-10-28T15:58:40Z"}
+MB = 2**20
 
 
 def history(state, **entry):
@@ -23,11 +33,29 @@ def history(state, **entry):
     return {"code": 0, "msg": "", "data": [{"execute_id": "7", "execute_status": state, **entry}]}
 
 
-def no_file_may_grow():
-    """子进程启动前调用：它写任何文件都像磁盘已满。"""
+def success(name, outputs, **extra):
+    """工作流输出 outputs（文本）时，Coze 给这个脚本的各个回复。"""
+    if name == SYNC:
+        return [{"code": 0, "data": outputs, "execute_id": "7", **extra}]
+    output = json.dumps({"Output": outputs}, ensure_ascii=False)
+    return [STARTED, {**history("Success", output=output), **extra}]
+
+
+def wait_for(condition, seconds=15):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+def limit_files(pid, size):
+    """进程（0 是自己）写的文件从此不能超过 size 字节，像磁盘已满；-1 是不再限制。"""
     import resource
 
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+    if pid:
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+    else:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
 
 def edit_settings(path, settings):
@@ -37,8 +65,7 @@ def edit_settings(path, settings):
     for node in reversed(ast.parse(source).body):
         if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", None) in settings:
             name = node.targets[0].id
-            value = settings.pop(name)
-            literal = f'float("{value}")' if isinstance(value, float) and value - value != 0 else repr(value)
+            literal = re.sub(r"\b(nan|inf)\b", r'float("\1")', repr(settings.pop(name)))
             lines[node.lineno - 1 : node.end_lineno] = [f"{name} = {literal}\n"]
     assert not settings, f"no such setting: {settings}"
     path.write_text("".join(lines), encoding="utf-8")
@@ -51,7 +78,7 @@ class Finished:
         self.status = status
         self.stdout = stdout
         self.stderr = stderr
-        self.names = sorted(path.name for path in folder.glob("*.json"))
+        self.names = sorted(path.name for path in folder.glob("*.json") if path.is_file())
         self.records = [json.loads((folder / name).read_text(encoding="utf-8")) for name in self.names]
         self.leftovers = sorted(path.name for path in folder.glob("*.tmp"))
 
@@ -60,6 +87,18 @@ class Finished:
         assert len(self.records) == 1, self.names
         return self.records[0]
 
+    @property
+    def printed(self):
+        """打印在屏幕上的各份完整的记录。"""
+        starts = re.finditer(r'^\{\n  "run_id": .*\n  "workflow_id"', self.stdout, re.MULTILINE)
+        return [json.JSONDecoder().raw_decode(self.stdout[start.start() :])[0] for start in starts]
+
+    @property
+    def command(self):
+        """独占一行、可以粘贴的命令：[解释器, 脚本, 文件]。"""
+        (line,) = (line for line in self.stderr.splitlines() if re.search(r"\.py\W.*\.json\W?$", line))
+        return [part.strip('"') for part in shlex.split(line, posix=not WINDOWS)]
+
 
 class Script:
     """用户文件夹里的一份脚本。"""
@@ -67,26 +106,28 @@ class Script:
     def __init__(self, folder, name, server=None, **settings):
         self.folder = folder
         self.path = folder / name
+        self.processes = []
         shutil.copy(ROOT / name, self.path)
-        if name == ASYNC:
-            settings = {**FAST, **settings}
-        edit_settings(self.path, settings)
-        drop = ("COZE_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+        edit_settings(self.path, {**FAST, **settings} if name == ASYNC else settings)
+        drop = ("COZE_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "PYTHONUNBUFFERED")
         self.environment = {k: v for k, v in os.environ.items() if not k.upper().startswith(drop)}
         self.environment.update(HOME=str(folder), PYTHONIOENCODING="utf-8", NO_PROXY="127.0.0.1,localhost")
         self.environment.update(server.environment if server else {})
 
-    def start(self, *args, **options):
+    def start(self, *args, script=None, disk=None, **options):
+        """script: 命令里脚本的写法；disk: 它写的文件最多几个字节。"""
         options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL, **options}
-        command = [sys.executable, self.path.name, *args]
-        return subprocess.Popen(command, cwd=self.folder, env=self.environment, **options)
+        environment = dict(self.environment)
+        if disk is not None:
+            environment.pop("COVERAGE_PROCESS_START", None)  # 它也写文件
+            options["preexec_fn"] = lambda: limit_files(0, disk)
+        options = {"cwd": self.folder, "env": environment, **options}
+        self.processes.append(subprocess.Popen([PYTHON, script or self.path.name, *args], **options))
+        return self.processes[-1]
 
-    def finish(self, process, timeout=30):
-        try:
-            stdout, stderr = process.communicate(timeout=timeout)
-        finally:
-            process.kill()
-        texts = [(out or b"").decode("utf-8").replace("\r\n", "\n") for out in (stdout, stderr)]
+    def finish(self, process, timeout=40, encoding="utf-8"):
+        stdout, stderr = process.communicate(timeout=timeout)
+        texts = [(out or b"").decode(encoding).replace("\r\n", "\n") for out in (stdout, stderr)]
         assert "Traceback" not in texts[1], texts[1]
         return Finished(process.returncode, *texts, self.folder)
 
@@ -110,5 +151,19 @@ def coze():
 
 @pytest.fixture
 def script(tmp_path):
-    """复制并改好一份脚本：script(SYNC, server, TIMEOUT=1) -> Script。"""
-    return lambda name, server=None, **settings: Script(tmp_path, name, server, **settings)
+    """复制并改好一份脚本：script(SYNC, server, TIMEOUT=1) -> Script。测试失败时也不留下进程。"""
+    scripts = []
+
+    def copy(name, server=None, **settings):
+        scripts.append(Script(tmp_path, name, server, **settings))
+        return scripts[-1]
+
+    yield copy
+    for process in [process for one in scripts for process in one.processes if process.poll() is None]:
+        process.kill()
+        process.wait()
+
+
+def html(status, text="<html>a page</html>", **headers):
+    """网关的一个网页。"""
+    return Reply(text, status, {"Content-Type": "text/html", **headers})

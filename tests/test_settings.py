@@ -1,186 +1,122 @@
-"""配置检查：发送之前一次说完所有问题，每个都带名字。"""
+"""配置检查：发送之前一次说完所有问题，每个都带名字。导入失败、帮助。"""
 
-import json
+import re
+import subprocess
 
 import pytest
-from conftest import ASYNC, SYNC
-
-import workflow_async
-import workflow_sync
+from conftest import ASYNC, BOTH, PYTHON, SYNC
 
 NAN, INF = float("nan"), float("inf")
-BOTH = [
-    ("YOUR_ACCESS_TOKEN", "your_actual_access_token"),
-    ("YOUR_ACCESS_TOKEN", ""),
-    ("YOUR_ACCESS_TOKEN", "  \n"),
-    ("YOUR_ACCESS_TOKEN", "Bearer "),
-    ("YOUR_ACCESS_TOKEN", None),
-    ("YOUR_ACCESS_TOKEN", 12345),
-    ("WORKFLOW_ID", "your_actual_workflow_id"),
-    ("WORKFLOW_ID", " "),
-    ("WORKFLOW_ID", None),
-    ("WORKFLOW_ID", True),
-    ("WORKFLOW_ID", 7.5),
-    ("INPUTS", None),
-    ("INPUTS", [("a", 1)]),
-    ("INPUTS", "{}"),
-    ("INPUTS", {"a": {1, 2}}),
-    ("INPUTS", {"a": b"bytes"}),
-    ("INPUTS", {("tuple", "key"): 1}),
-    ("BOT_ID", ""),
-    ("BOT_ID", ["7"]),
-    ("APP_ID", 1.5),
-    ("CONNECTOR_ID", False),
-    ("WORKFLOW_VERSION", 5),
-    ("WORKFLOW_VERSION", ""),
-    ("EXT", "user_id"),
-    ("EXT", {"user_id": 5}),
-    ("EXT", ["user_id"]),
-    ("API_BASE", "api.coze.cn"),
-    ("API_BASE", "ftp://api.coze.cn"),
-    ("API_BASE", "https://"),
-    ("API_BASE", "https://[::1"),
-    ("API_BASE", "http://127.0.0.1:99999"),
-    ("API_BASE", "https://api.coze.cn/?a=b"),
-    ("API_BASE", None),
-]
-ONE = [(SYNC, "TIMEOUT", value) for value in (0, -1, "300", None, True, NAN, INF, 10**400)]
-ONE += [(ASYNC, name, 0) for name in ("INITIAL_POLL_INTERVAL", "MAX_POLL_INTERVAL", "MAX_POLL_ATTEMPTS")]
-ONE += [(ASYNC, "INITIAL_POLL_INTERVAL", NAN), (ASYNC, "MAX_POLL_INTERVAL", INF), (ASYNC, "MAX_POLL_INTERVAL", "30")]
-ONE += [(ASYNC, "MAX_POLL_ATTEMPTS", value) for value in (1.5, INF, -3, "9", False)]
-ONE += [(ASYNC, "RUN_HISTORY_PATH", value) for value in (None, "", "/v1/{workflow_id}", "/v1/{execute_id}")]
+UNUSABLE = {
+    "YOUR_ACCESS_TOKEN": ["your_actual_access_token", "", "  \n", "Bearer ", None, 12345, "pat SECRET", 'pat_"SECRET"'],
+    "BOT_ID": ["", ["7"], False],
+    "APP_ID": [1.5, 0],
+    "WORKFLOW_VERSION": [" "],
+    "CONNECTOR_ID": [{}],
+    "EXT": ["user_id", {"user_id": {1}}, {"a": NAN}],
+    "API_BASE": ["api.coze.cn", "ftp://api.coze.cn", "https://", None],
+    "WORKFLOW_ID": ["your_actual_workflow_id", " ", None, True, 7.5],
+    "INPUTS": [None, [("a", 1)], "{}", {"a": {1}}, {"a": b"b"}, {("t",): 1}, {"a": [NAN]}, {"a": INF}],
+}
+OWN = {
+    SYNC: {"TIMEOUT": [0, -1, "300", None, True, NAN, INF, 10**400, 86401]},
+    ASYNC: {
+        "INITIAL_POLL_INTERVAL": [0, NAN, 86401],
+        "MAX_POLL_INTERVAL": ["30", INF],
+        "MAX_POLL_ATTEMPTS": [0, -3, 1.5, "9", False],
+        "RUN_HISTORY_PATH": [None, "/v1/{workflow_id}", "/v1/{execute_id}"],
+    },
+}
+CHECK = """
+import importlib, sys
+sys.path.insert(0, ".")
+name, cases = sys.argv[1], eval(sys.argv[2], {"nan": float("nan"), "inf": float("inf")})
+source = open(name + ".py", encoding="utf-8").read()
+for setting, values in cases.items():
+    for value in values:
+        lines = [f"{setting} = VALUE" if line.startswith(setting + " = ") else line for line in source.split("\\n")]
+        space = {"__name__": "script", "VALUE": value, "sys": sys}
+        exec(compile("\\n".join(lines), name, "exec"), space)
+        try:
+            space["main"]()
+        except SystemExit:
+            pass
+"""
 
 
-def refused(done, server, *names):
-    assert (done.status, done.stdout, done.names, server.requests) == (2, "", [], [])
-    problems = [line for line in done.stderr.splitlines() if line.startswith("  - ")]
-    assert [line.split()[1] for line in problems] == list(names)
-
-
-@pytest.mark.parametrize(("name", "value"), BOTH)
-def test_unusable_in_both(monkeypatch, name, value):
-    for module in (workflow_sync, workflow_async):
-        monkeypatch.setattr(module, "YOUR_ACCESS_TOKEN", "t")
-        monkeypatch.setattr(module, "WORKFLOW_ID", "w")
-        assert module.request_problems() + module.workflow_problems() == []
-        monkeypatch.setattr(module, name, value)
-        problems = module.request_problems() + module.workflow_problems()
-        assert [problem.split()[0] for problem in problems] == [name]
-
-
-@pytest.mark.parametrize(("script_name", "name", "value"), ONE)
-def test_unusable_in_one(monkeypatch, script_name, name, value):
-    if script_name == SYNC:
-        problems = workflow_sync.number_problems(name, value)
-    else:
-        assert workflow_async.poll_problems() == []
-        monkeypatch.setattr(workflow_async, name, value)
-        problems = workflow_async.poll_problems()
-    assert [problem.split()[0] for problem in problems] == [name]
-
-
-@pytest.mark.parametrize(("script_name", "name", "value"), [ONE[0], ONE[8], ONE[-1]])
-def test_unusable_in_one_is_told(coze, script, script_name, name, value):
+@BOTH
+def test_unusable_settings_are_named(coze, script, name):
+    """每个值都在运行一遍脚本：没有请求，一行话，以配置的名字开头，不含它的值。"""
     server = coze()
-    refused(script(script_name, server, **{name: value}).run(), server, name)
+    cases = {**UNUSABLE, **OWN[name]}
+    one = script(name, server)
+    code = CHECK.replace('space["main"]()', 'sys.argv[1:] = []; print(space["main"](), file=sys.stderr)')
+    command = [PYTHON, "-c", code, name[:-3], repr(cases)]
+    done = subprocess.run(command, cwd=one.folder, env=one.environment, capture_output=True, check=False)
+    text = done.stderr.decode("utf-8").replace("\r\n", "\n")
+    told = re.findall(r"\n配置有问题，没有发送任何请求:\n  - (\S+) .*\n2\n", text)
+    assert told == [setting for setting, values in cases.items() for _ in values]
+    assert (done.stdout, server.requests) == (b"", [])
+    assert "SECRET" not in text
 
 
-@pytest.mark.parametrize("name", [SYNC, ASYNC])
+@BOTH
 def test_all_problems_at_once(coze, script, name):
     server = coze()
     broken = {"YOUR_ACCESS_TOKEN": "", "BOT_ID": "", "API_BASE": "x", "WORKFLOW_ID": "", "INPUTS": 5}
-    refused(script(name, server, **broken).run(), server, *broken)
+    done = script(name, server, **broken).run()
+    assert (done.status, done.stdout, done.names, server.requests) == (2, "", [], [])
+    assert re.findall("^  - (\\S+)", done.stderr, re.MULTILINE) == list(broken)
 
 
-@pytest.mark.parametrize("number", ["nan", "inf"])
-def test_numbers_that_json_does_not_have(coze, script, number):
-    server = coze()
-    one = script(SYNC, server, INPUTS={"a": [0]})
-    text = one.path.read_text(encoding="utf-8").replace("{'a': [0]}", f'{{"a": [float("{number}")]}}')
-    one.path.write_text(text, encoding="utf-8")
-    refused(one.run(), server, "INPUTS")
+@BOTH
+def test_empty_environment_counts_as_unset(script, name):
+    one = script(name)
+    one.environment.update(COZE_API_TOKEN="", COZE_WORKFLOW_ID="", COZE_API_BASE="")
+    done = one.run()
+    assert done.status == 2
+    assert re.findall("^  - (\\S+)", done.stderr, re.MULTILINE) == ["YOUR_ACCESS_TOKEN", "WORKFLOW_ID"]
 
 
-@pytest.mark.parametrize("name", [SYNC, ASYNC])
-def test_placeholders_and_empty_environment(coze, script, name):
-    server = coze()
-    fresh = script(name, server)
-    for variable in ("COZE_API_TOKEN", "COZE_WORKFLOW_ID"):
-        fresh.environment[variable] = ""
-    refused(fresh.run(), server, "YOUR_ACCESS_TOKEN", "WORKFLOW_ID")
+def test_shortest_and_longest_seconds(coze, script):
+    assert script(SYNC, coze(), TIMEOUT=86400).run().status == 0
+    assert script(ASYNC, coze(), MAX_POLL_INTERVAL=86400, INITIAL_POLL_INTERVAL=1e-9).run().status == 0
 
 
-def test_empty_api_base_counts_as_unset(script):
-    import os
-    import subprocess
-    import sys
-
-    one = script(SYNC)
-    code = "import workflow_sync as w; print(w.API_BASE, w.TIMEOUT, w.INPUTS, w.BOT_ID, w.EXT)"
-    command = [sys.executable, "-c", code]
-    environment = {**one.environment, "COZE_API_BASE": "", "PYTHONPATH": os.fspath(one.folder)}
-    out = subprocess.run(command, cwd=one.folder, env=environment, capture_output=True, text=True, check=True).stdout
-    assert out.split() == [
-        "https://api.coze.cn",
-        "300",
-        "{'param1':",
-        "'value1',",
-        "'param2':",
-        "'value2'}",
-        "None",
-        "None",
-    ]
+@BOTH
+def test_help(script, name):
+    """没有 argparse 的话，--help 会启动一次计费的运行。"""
+    done = script(name).run("--help")
+    assert (done.status, done.stderr) == (0, "")
+    words = ["COZE_API_TOKEN", "COZE_WORKFLOW_ID", "COZE_API_BASE", "<run_id>_<created_at>.json", "已经发布", "权限"]
+    words += ["付费版", "接着等", "python workflow_async.py <run_id>_<created_at>.json"] if name == ASYNC else []
+    assert [word for word in words if word not in done.stdout] == []
+    statuses = re.findall(r"^  (\d+) ", done.stdout, re.MULTILINE)
+    assert statuses == (["0", "1", "2", "130"] if name == SYNC else ["0", "1", "2", "3", "130"])
+    done = script(name).run("--nonsense")
+    assert (done.status, done.stdout) == (2, "")
 
 
-def test_what_is_sent(coze, script):
-    server = coze()
-    settings = {
-        "WORKFLOW_ID": 7400000000000000001,
-        "INPUTS": {"问题": "你好 😀", "n": 1, "url": None, "bad": "\ud800"},
-        "BOT_ID": 7300000000000000002,
-        "APP_ID": " 73 ",
-        "EXT": {"user_id": "u1"},
-        "WORKFLOW_VERSION": "v0.0.5",
-        "CONNECTOR_ID": 1024,
-        "API_BASE": f" {server.url}// ",
-    }
-    assert script(SYNC, server, **settings).run().status == 0
-    method, path, headers, body = server.requests[0]
-    assert (method, path, headers["Content-Type"]) == ("POST", "/v1/workflow/run", "application/json")
-    assert "你好 😀".encode() in body  # 不写成 \\uXXXX：请求体最大 20 MB
-    assert json.loads(body) == {
-        "workflow_id": "7400000000000000001",
-        "parameters": settings["INPUTS"],
-        "is_async": False,
-        "bot_id": "7300000000000000002",
-        "app_id": "73",
-        "ext": {"user_id": "u1"},
-        "workflow_version": "v0.0.5",
-        "connector_id": "1024",
-    }
-
-
-def test_inputs_are_recorded_as_they_are_sent(coze, script):
-    server = coze()
-    done = script(SYNC, server, INPUTS={True: (1, 2), None: {1: "x"}}).run()
-    assert done.record["inputs"] == {"true": [1, 2], "null": {"1": "x"}}
-    assert json.loads(server.requests[0][3])["parameters"] == done.record["inputs"]
-
-
-def test_ids_typed_as_numbers(coze, script):
-    server = coze()
-    assert script(ASYNC, server, WORKFLOW_ID=7400000000000000001, CONNECTOR_ID=1024).run().status == 0
-    assert json.loads(server.requests[0][3])["workflow_id"] == "7400000000000000001"
-    assert json.loads(server.requests[0][3])["connector_id"] == "1024"
-    assert "/7400000000000000001/" in server.requests[1][1]
-
-
-@pytest.mark.parametrize(("name", "is_async"), [(SYNC, False), (ASYNC, True)])
-def test_unset_options_are_absent(coze, script, name, is_async):
-    server = coze()
-    assert script(name, server, INPUTS={}).run().status == 0
-    assert json.loads(server.requests[0][3]) == {
-        "workflow_id": "7400000000000000001",
-        "parameters": {},
-        "is_async": is_async,
-    }
+@BOTH
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ({"requests.py": "raise ImportError('OpenSSL is too old')"}, "OpenSSL is too old"),
+        ({"requests.py": "print(1)"}, "requests"),
+        ({"json.py": ""}, "json"),
+        (
+            {"requests.py": "Session = 1", "urllib3/__init__.py": "", "urllib3/util/__init__.py": "def Retry(): pass"},
+            "ssltransport",
+        ),
+    ],
+)
+def test_import_that_fails_is_told_in_its_own_words(script, tmp_path, name, files, words):
+    """没有安装，版本不合（urllib3 1.25 的 Retry 没有 other），或者旁边有用户自己的同名文件。"""
+    for path, text in files.items():
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text(text)
+    done = script(name).run()
+    assert done.status == 1
+    assert "pip install requests" in done.stderr
+    assert words in done.stderr
+    assert len(done.stderr.splitlines()) == 1
