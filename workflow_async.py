@@ -103,13 +103,12 @@ HINTS = {
     "4000": "检查 INPUTS 的参数名和类型，要与工作流「开始」节点一致。",
     **dict.fromkeys(("4009", "4013", "4020", "5000"), "Coze 正忙、限流或暂时出错，请稍后再试。"),
     **dict.fromkeys(("4011", "4019", "4022"), "额度不足，请到 Coze 平台充值。"),
-    "4100": "令牌无效或已过期，请换一个新的令牌（YOUR_ACCESS_TOKEN 或环境变量 COZE_API_TOKEN）。",
+    **dict.fromkeys(("4100", "700012006"), "令牌无效或已过期，请换一个；Coze Studio 的数据库停了也会这样。"),
     "4101": "令牌没有权限或不属于这个空间：运行需要 run 权限，查询需要 listRunHistory 权限。",
     **dict.fromkeys(("4200", "6031", "720702004"), "没有这个工作流，或者它从未发布：检查 WORKFLOW_ID，并发布工作流。"),
     "4314": "没有这条运行记录：刚刚启动时请稍等片刻；很久以前的运行，记录可能已经过期。",
     "6003": "异步运行需要付费版，请改用 workflow_sync.py。",
     "6039": "工作流里有提问或输入节点，这两个脚本都不能回答；提问之前的节点已经运行过。",
-    "700012006": "身份验证失败：检查令牌；令牌没有问题时，可能是 Coze Studio 的数据库暂时不可用，请稍后再试。",
     **dict.fromkeys(("6023", "720701013"), "某个节点失败或者超时，请按错误信息检查工作流；WORKFLOW_ID 要全是数字。"),
 }
 REFUSED_HTTP = (*range(300, 400), 400, 401, 403, 404, 405, 407, 413, 429)  # 没有错误码时看 HTTP 状态
@@ -245,7 +244,7 @@ def error_of(fields: dict) -> dict:
     if question or state in WAITING_FOR_ANSWER:
         asked = question.get("data") if isinstance(question, dict) else question
         page = fields.get("debug_url") and f"请到这里查看: {fields['debug_url']}"
-        parts = "运行停下来等待一个回答，这个脚本不能回答。", asked and f"问题: {asked}", message, page
+        parts = "运行停下来等待一个回答，这个脚本不能回答。", asked and f"问题: {as_text(asked)}", message, page
         message = " ".join(filter(None, parts))
     return {"code": code, "message": message or "Coze 没有说明原因。"}
 
@@ -270,16 +269,16 @@ def did_it_run(sent: bool, answer: Answer | None = None) -> str:
     """没有得到运行 ID 时，工作流运行了没有、会不会计费、该做什么。先看 Coze 的错误码，没有错误码时看 HTTP 状态。"""
     if answer is None:
         return MAYBE_RUNNING if sent else NOT_SENT
-    code = answer.reply.get("code")
+    code, is_page = answer.reply.get("code"), not answer.text.startswith("{")  # 没有收好的 JSON 里可能有错误码
     if code is None:
-        return f"{NOT_RUN if answer.status in REFUSED_HTTP else MAYBE_RUNNING}\n{CHECK_ADDRESS}"
+        return f"{NOT_RUN if is_page and answer.status in REFUSED_HTTP else MAYBE_RUNNING}\n{CHECK_ADDRESS}"
     return NOT_RUN if text_of(code) in REFUSED or (text_of(code), answer.status) == ("400", 400) else MAYBE_RUNNING
 
 
 def what_came_back(answer: Answer) -> str:
     """一次拒绝（或看不懂的回复）的全部细节，说明在后。不是 JSON 的长网页只留开头，除非像是没收好的结果。"""
     fields, text = fields_of(answer.reply), answer.text
-    text = text if text.lstrip().startswith("{") else mask(text)[:2000]  # 先遮住令牌再截断：截断的令牌就认不出来了
+    text = text if text.startswith(("{", "[")) else mask(text)[:2000]  # 先遮住再截断：截断的令牌认不出来
     error, detail = error_of(fields), fields.get("detail")
     logid = answer.headers.get("X-Tt-Logid") or answer.headers.get("X-Log-Id")
     facts = {
@@ -377,9 +376,10 @@ def call(path: str, seconds: float, body: RequestBody | None = None, counter: st
             result = result.__cause__ or result.__context__
         verdict = f"\n{did_it_run(body.sent)}" if body else ""
         raise RunError(f"网络错误（{type(result).__name__}）: {result}{verdict}", EXIT_FAILED)
-    decoded = decode(result.content)
+    text = result.content.decode("utf-8-sig", "replace")
+    decoded = decode(text if "execute_id" in text else result.content)  # 说出了运行 ID 的，坏了几个字也要认
     reply = decoded if isinstance(decoded, dict) else {}
-    return Answer(result.status_code, result.headers, reply, "" if reply else result.content.decode("utf-8", "replace"))
+    return Answer(result.status_code, result.headers, reply, "" if reply else text)
 
 
 def file_name(record: dict) -> str:
@@ -431,7 +431,7 @@ def first_record(answer: Answer, created_at: str, default_status: str) -> dict:
     record = {**next_record(draft, {} if unsure else answer.reply, now), "response": answer.reply}
     # 没有运行 ID，却有结果，或者明说这次运行失败了：照样记下来
     has_failed = record["status"] == "failed" and (fields["state"] or "interrupt_data" in fields)
-    has_ended = record.get("outputs") not in (None, "") or has_failed
+    has_ended = has_failed or "outputs" in record and any(fields.get(name) for name in ("outputs", "output", "data"))
     if not fields["run_id"] and (answer.status >= 300 or text_of(fields.get("code")) or not has_ended):
         raise RunError(f"{what_came_back(answer)}\n{did_it_run(True, answer)}", EXIT_FAILED)
     return record
@@ -515,7 +515,7 @@ def load_record(path: str) -> dict:
     why = "它不是脚本保存的运行记录"
     try:
         with open(path, "rb") as file:
-            record = decode(file.read())
+            record = json.loads(file.read())
         error = record["error"] if record["status"] == "failed" else {"code": "", "message": ""}
         texts = [record["run_id"], record["workflow_id"], record["status"], iso_time(record["created_at"])]
         is_text = all(isinstance(text, str) for text in [*texts, error["code"], error["message"]])
@@ -524,7 +524,7 @@ def load_record(path: str) -> dict:
             return {**record, "created_at": texts[-1]}
     except OSError as trouble:
         why = str(trouble.strerror)
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         pass
     raise RunError(f"不能使用记录文件 {path}: {why}\n文件没有改动，没有发送任何请求。请检查文件名。", EXIT_SETTINGS)
 

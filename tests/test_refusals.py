@@ -118,7 +118,10 @@ def test_page_instead_of_a_reply(coze, script, status):
         (Reply("[1, 2]"), MAYBE, "[1, 2]"),
         (Reply({}), MAYBE, "{}"),
         (Reply(b'{"code": 0, "data": "' + b"x" * 3000 + b'\xff"}'), MAYBE, "x" * 3000),
-        (Reply('{"code": 0, "data": ' + "[" * 20_000), MAYBE, "[" * 20_000),
+        (Reply('{"code": 0, "data": ' + "[" * 20_000, 400), MAYBE, "[" * 20_000),
+        (Reply(b'{"code": 5000, "msg": "\xe6\xa8\xa1\xe5\x9e"}', 400), MAYBE, "5000"),
+        (Reply({"success": False, "data": {}}), MAYBE, "success"),
+        (Reply({"code": 0, "data": []}), MAYBE, '"data": []'),
     ],
 )
 def test_other_replies(coze, script, reply, told, shown):

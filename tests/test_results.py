@@ -11,6 +11,8 @@ import pytest
 from conftest import ASYNC, BOTH, MB, PYTHON, SYNC, TIMES, success, wait_for
 from fake_coze import Reply
 
+import workflow_async as w
+
 # ---------------------------------- 保存 ----------------------------------
 
 
@@ -167,6 +169,18 @@ def test_deep_result_is_saved_and_shown(coze, script, name):
     assert (done.status, done.stderr) == (0, "")
     assert json.dumps(done.record["outputs"]) == "[" * 900 + "]" * 900
     assert script(ASYNC).run(done.names[0]).status == 0
+
+
+@pytest.mark.parametrize("depth", range(900, 1000, 2))
+def test_what_is_saved_can_be_taken_up(tmp_path, monkeypatch, depth):
+    """嵌套到极限（因 CPython 的版本而不同）的回复：收下的就写得进文件，写进文件的就读得回来。"""
+    monkeypatch.chdir(tmp_path)
+    reply = w.decode('{"code":0,"execute_id":"7","data":' + "[" * depth + "]" * depth + "}")
+    if isinstance(reply, dict):
+        record = w.first_record(w.Answer(200, {}, reply, ""), TIMES["created_at"], "completed")
+        path, saved = w.keep(record, w.file_name(record))
+        assert saved
+        assert w.load_record(path)["outputs"] == reply["data"]
 
 
 # ---------------------------------- 20 MB ----------------------------------

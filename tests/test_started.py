@@ -143,7 +143,7 @@ def test_file_that_disappears_while_polling(coze, script, tmp_path, end, loss):
     done = one.finish(process)
     assert done.status == {"attempts": 3, "lasting": 1, "ctrl-c": 130}[end]
     assert folder.exists() == (loss != "folder")
-    saved = tmp_path / done.command[-1]
+    saved = tmp_path / done.command[-1].replace("\\", "/")
     if loss == "folder":
         saved.write_text(json.dumps(done.printed[-1]))
     assert json.loads(saved.read_text(encoding="utf-8"))["inputs"] == {"from": "file"}
@@ -236,7 +236,7 @@ def test_resume(coze, script, tmp_path):
     one = script(ASYNC, server, WORKFLOW_ID="your_actual_workflow_id", INPUTS=None, MAX_POLL_ATTEMPTS=1)
     done = one.run(os.path.join("some(where)", "r.json"))
     moved = os.path.join("some(where)", "77_20241029T035423.json")
-    assert (done.status, done.names, done.command[-1]) == (3, [], moved)
+    assert (done.status, done.names, done.command[-1].replace("\\", "/")) == (3, [], moved)
     assert "上次状态: running" in done.stdout
     done = script(ASYNC, server, WORKFLOW_ID="", INPUTS=5).run(moved)
     assert (done.status, [path.name for path in folder.iterdir()]) == (0, ["77_20241029T035423.json"])
