@@ -92,12 +92,12 @@ ENDED = ("completed", "failed")
 CHECK_HISTORY_PATH = "这个服务没有 RUN_HISTORY_PATH 所写的地址。自建的 Coze Studio 请按配置里的注释修改它。"
 PROGRESS = {"pending": "任务已创建，等待执行...", "running": "任务正在执行中..."}
 TIMES = {"INITIAL_POLL_INTERVAL": INITIAL_POLL_INTERVAL, "MAX_POLL_INTERVAL": MAX_POLL_INTERVAL}
-HAS_PLACES = all(place in str(RUN_HISTORY_PATH) for place in ("{workflow_id}", "{execute_id}"))
+PATH = RUN_HISTORY_PATH if isinstance(RUN_HISTORY_PATH, str) else ""
 POLL_RULES = [
     (type(MAX_POLL_ATTEMPTS) is int and MAX_POLL_ATTEMPTS > 0, "MAX_POLL_ATTEMPTS 必须是大于 0 的整数"),
-    (HAS_PLACES, "RUN_HISTORY_PATH 必须含有 {workflow_id} 和 {execute_id}"),
+    ("{workflow_id}" in PATH and "{execute_id}" in PATH, "RUN_HISTORY_PATH 必须含有 {workflow_id} 和 {execute_id}"),
 ]
-# 回复里没有运行 ID 时，带这些错误码的没有运行；其他的，已知或未知，都可能运行过并且计费（Coze 文档 coze_error_codes）
+# 有运行 ID 的一律运行过。没有 ID 时，带这些错误码的没有运行；其他的，已知或未知，都可能运行过并且计费
 REFUSED = "4000 4009 4011 4019 4020 4022 4100 4101 4200 6003 6031 700012006 720702004".split()  # noqa: SIM905
 HINTS = {
     "4000": "检查 INPUTS 的参数名和类型，要与工作流「开始」节点一致。",
@@ -166,7 +166,7 @@ def wait(seconds: float, done: threading.Event, counter: str) -> None:
 
 
 def text_of(value: Any) -> str:
-    """文本去掉首尾空白，整数取它的数字；0 和其他（null、小数、对象）等于没有，返回空串。"""
+    """文本去掉首尾空白，整数取它的数字；0（成功的 code，不存在的 ID）和其他（null、小数、对象）等于没有，返回空串。"""
     if type(value) in (int, float) and value % 1 == 0:
         value = str(int(value))
     return value.strip() if isinstance(value, str) and value.strip() != "0" else ""
@@ -228,7 +228,7 @@ def outputs_of(fields: dict) -> Any:
     wrapper = {"content_type", "data", "type_for_model"}  # End 节点以文本回答时的包装，带其他键的是工作流自己的
     if isinstance(outputs, dict) and outputs.keys() - {"original_result"} == wrapper and type(outputs["data"]) is str:
         outputs = outputs["data"]
-    nodes.update({"Output": outputs} if "Output" in nodes else {})
+    nodes.update({"Output": outputs} if "Output" in nodes else {})  # 换成去掉包装的
     return nodes if nodes.keys() - {"Output"} else outputs
 
 
@@ -269,15 +269,15 @@ def did_it_run(sent: bool, answer: Answer | None = None) -> str:
     """没有得到运行 ID 时，工作流运行了没有、会不会计费、该做什么。先看 Coze 的错误码，没有错误码时看 HTTP 状态。"""
     if answer is None:
         return MAYBE_RUNNING if sent else NOT_SENT
-    code, is_page = answer.reply.get("code"), not answer.text.startswith("{")  # 没有收好的 JSON 里可能有错误码
+    code, is_broken = answer.reply.get("code"), answer.text.lstrip().startswith("{")  # 坏了的 JSON 里可能有错误码
     if code is None:
-        return f"{NOT_RUN if is_page and answer.status in REFUSED_HTTP else MAYBE_RUNNING}\n{CHECK_ADDRESS}"
+        return f"{NOT_RUN if answer.status in REFUSED_HTTP and not is_broken else MAYBE_RUNNING}\n{CHECK_ADDRESS}"
     return NOT_RUN if text_of(code) in REFUSED or (text_of(code), answer.status) == ("400", 400) else MAYBE_RUNNING
 
 
 def what_came_back(answer: Answer) -> str:
     """一次拒绝（或看不懂的回复）的全部细节，说明在后。不是 JSON 的长网页只留开头，除非像是没收好的结果。"""
-    fields, text = fields_of(answer.reply), answer.text
+    fields, text = fields_of(answer.reply), answer.text.lstrip()
     text = text if text.startswith(("{", "[")) else mask(text)[:2000]  # 先遮住再截断：截断的令牌认不出来
     error, detail = error_of(fields), fields.get("detail")
     logid = answer.headers.get("X-Tt-Logid") or answer.headers.get("X-Log-Id")
@@ -364,18 +364,18 @@ def call(path: str, seconds: float, body: RequestBody | None = None, counter: st
         threading.Thread(target=request, daemon=True).start()
         wait(seconds, done, counter)
     except KeyboardInterrupt:
-        if not body or not outcome:
+        if not body or not outcome:  # 只是查询，或者回复还没有到
             raise
     finally:
-        if body:  # 运行请求的回复到了，Ctrl-C 就不起作用，直到 main 把记录写好；放弃了的正文再也发不出去
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
-            body.close()
+        if body:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # 收到的回复先要写好，main 在那之后恢复
+            body.close()  # 放弃了的正文再也发不出去
     result: Any = outcome[0] if outcome else TimeoutError(f"等了 {seconds} 秒，没有收到完整的回复")
     if isinstance(result, Exception):
         while result.__cause__ or result.__context__:
             result = result.__cause__ or result.__context__
-        verdict = f"\n{did_it_run(body.sent)}" if body else ""
-        raise RunError(f"网络错误（{type(result).__name__}）: {result}{verdict}", EXIT_FAILED)
+        words = f"网络错误（{type(result).__name__}）: {result}\n{did_it_run(body.sent) if body else ''}"
+        raise RunError(words.strip(), EXIT_FAILED)
     text = result.content.decode("utf-8-sig", "replace")
     decoded = decode(text if "execute_id" in text else result.content)  # 说出了运行 ID 的，坏了几个字也要认
     reply = decoded if isinstance(decoded, dict) else {}
@@ -400,7 +400,7 @@ def keep(record: dict, path: str, leaving: bool = False) -> tuple[str, bool]:
             print(mask(as_text(record)), file=file, flush=True)
             os.fsync(file.fileno())
         os.replace(temporary, path)
-        with suppress(OSError):
+        with suppress(OSError):  # created_at 可能换成了 Coze 的
             final = os.path.join(os.path.dirname(path), file_name(record))
             os.replace(path, final)
             path = final
@@ -427,9 +427,9 @@ def first_record(answer: Answer, created_at: str, default_status: str) -> dict:
     status = "completed" if not fields["run_id"] else default_status if answer.status < 300 else "pending"
     draft = {"run_id": fields["run_id"] or f"unknown-{os.urandom(4).hex()}", "workflow_id": text_of(WORKFLOW_ID)}
     draft.update(status=status, inputs=INPUTS, created_at=created_at)
-    unsure = fields["run_id"] and answer.status >= 500  # 网关的 5xx 说不准运行的死活；有了 ID 就当它还在继续
-    record = {**next_record(draft, {} if unsure else answer.reply, now), "response": answer.reply}
-    # 没有运行 ID，却有结果，或者明说这次运行失败了：照样记下来
+    goes_on = fields["run_id"] and answer.status >= 500  # 网关的 5xx 说不准运行的死活；有了 ID 就当它还在继续
+    record = {**next_record(draft, {} if goes_on else answer.reply, now), "response": answer.reply}
+    # 没有运行 ID 的，有结果或者明说这次运行失败了才记下来
     has_failed = record["status"] == "failed" and (fields["state"] or "interrupt_data" in fields)
     has_ended = has_failed or "outputs" in record and any(fields.get(name) for name in ("outputs", "output", "data"))
     if not fields["run_id"] and (answer.status >= 300 or text_of(fields.get("code")) or not has_ended):
@@ -479,7 +479,7 @@ def poll(record: dict) -> Iterator[dict]:
         wait(interval, threading.Event(), "{left} 秒后查询")
         before, record = record, query(record)
         interval = next_interval(interval, record["status"] != before["status"])
-        if record is not before:
+        if record is not before:  # 没有查到时是原来的那个
             yield record
         if record["status"] in ENDED:
             return
@@ -526,7 +526,7 @@ def load_record(path: str) -> dict:
         why = str(trouble.strerror)
     except (ValueError, KeyError, TypeError, RecursionError):
         pass
-    raise RunError(f"不能使用记录文件 {path}: {why}\n文件没有改动，没有发送任何请求。请检查文件名。", EXIT_SETTINGS)
+    raise RunError(f"不能使用记录文件 {path}: {why}\n没有发送请求。请检查文件名，其中的时间可能变了。", EXIT_SETTINGS)
 
 
 def main() -> int:
@@ -564,7 +564,7 @@ def main() -> int:
         return EXIT_COMPLETED if record["status"] == "completed" and saved else EXIT_FAILED
     except (RunError, KeyboardInterrupt) as error:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        stopped = f"已按 Ctrl-C 停止。{'' if record else did_it_run(body.sent)}", EXIT_CTRL_C
+        stopped = f"已按 Ctrl-C 停止。{'' if record or path else did_it_run(body.sent)}", EXIT_CTRL_C
         words, status = error.args if isinstance(error, RunError) else stopped
         say(f"\n{words}", "stderr")
         if record:

@@ -54,7 +54,7 @@ WORKFLOW_ID = os.environ.get("COZE_WORKFLOW_ID") or "your_actual_workflow_id"  #
 INPUTS = {"param1": "value1", "param2": "value2"}  # 输入参数，名称与工作流「开始」节点的一致
 # 服务地址：国内 https://api.coze.cn，国际版 https://api.coze.com，或自建服务的地址
 API_BASE = os.environ.get("COZE_API_BASE") or "https://api.coze.cn"
-TIMEOUT = 300  # 超时：从开始连接到收完整个回复，一共最多等多少秒
+TIMEOUT = 300  # 超时：从开始连接到收完整个回复，一共最多等多少秒（Coze 自己在 90 秒没有数据时切断）
 
 # 以下各项通常不用改。None 表示请求里不带这一项
 BOT_ID = None  # 智能体 ID，含数据库、变量节点的工作流需要
@@ -77,7 +77,7 @@ WAITING_FOR_ANSWER = ("Interrupted", "<UNSET>")  # 停在提问处：Coze 和 Co
 # Coze 的状态 -> README 里的状态；不在表里的原样显示
 STATUSES = {"Running": "running", "Success": "completed", "Fail": "failed", "Cancel": "failed"}
 ENDED = ("completed", "failed")
-# 回复里没有运行 ID 时，带这些错误码的没有运行；其他的，已知或未知，都可能运行过并且计费（Coze 文档 coze_error_codes）
+# 有运行 ID 的一律运行过。没有 ID 时，带这些错误码的没有运行；其他的，已知或未知，都可能运行过并且计费
 REFUSED = "4000 4009 4011 4019 4020 4022 4100 4101 4200 6003 6031 700012006 720702004".split()  # noqa: SIM905
 HINTS = {
     "4000": "检查 INPUTS 的参数名和类型，要与工作流「开始」节点一致。",
@@ -145,7 +145,7 @@ def wait(seconds: float, done: threading.Event, counter: str) -> None:
 
 
 def text_of(value: Any) -> str:
-    """文本去掉首尾空白，整数取它的数字；0 和其他（null、小数、对象）等于没有，返回空串。"""
+    """文本去掉首尾空白，整数取它的数字；0（成功的 code，不存在的 ID）和其他（null、小数、对象）等于没有，返回空串。"""
     if type(value) in (int, float) and value % 1 == 0:
         value = str(int(value))
     return value.strip() if isinstance(value, str) and value.strip() != "0" else ""
@@ -207,7 +207,7 @@ def outputs_of(fields: dict) -> Any:
     wrapper = {"content_type", "data", "type_for_model"}  # End 节点以文本回答时的包装，带其他键的是工作流自己的
     if isinstance(outputs, dict) and outputs.keys() - {"original_result"} == wrapper and type(outputs["data"]) is str:
         outputs = outputs["data"]
-    nodes.update({"Output": outputs} if "Output" in nodes else {})
+    nodes.update({"Output": outputs} if "Output" in nodes else {})  # 换成去掉包装的
     return nodes if nodes.keys() - {"Output"} else outputs
 
 
@@ -248,15 +248,15 @@ def did_it_run(sent: bool, answer: Answer | None = None) -> str:
     """没有得到运行 ID 时，工作流运行了没有、会不会计费、该做什么。先看 Coze 的错误码，没有错误码时看 HTTP 状态。"""
     if answer is None:
         return MAYBE_RUNNING if sent else NOT_SENT
-    code, is_page = answer.reply.get("code"), not answer.text.startswith("{")  # 没有收好的 JSON 里可能有错误码
+    code, is_broken = answer.reply.get("code"), answer.text.lstrip().startswith("{")  # 坏了的 JSON 里可能有错误码
     if code is None:
-        return f"{NOT_RUN if is_page and answer.status in REFUSED_HTTP else MAYBE_RUNNING}\n{CHECK_ADDRESS}"
+        return f"{NOT_RUN if answer.status in REFUSED_HTTP and not is_broken else MAYBE_RUNNING}\n{CHECK_ADDRESS}"
     return NOT_RUN if text_of(code) in REFUSED or (text_of(code), answer.status) == ("400", 400) else MAYBE_RUNNING
 
 
 def what_came_back(answer: Answer) -> str:
     """一次拒绝（或看不懂的回复）的全部细节，说明在后。不是 JSON 的长网页只留开头，除非像是没收好的结果。"""
-    fields, text = fields_of(answer.reply), answer.text
+    fields, text = fields_of(answer.reply), answer.text.lstrip()
     text = text if text.startswith(("{", "[")) else mask(text)[:2000]  # 先遮住再截断：截断的令牌认不出来
     error, detail = error_of(fields), fields.get("detail")
     logid = answer.headers.get("X-Tt-Logid") or answer.headers.get("X-Log-Id")
@@ -343,18 +343,18 @@ def call(path: str, seconds: float, body: RequestBody | None = None, counter: st
         threading.Thread(target=request, daemon=True).start()
         wait(seconds, done, counter)
     except KeyboardInterrupt:
-        if not body or not outcome:
+        if not body or not outcome:  # 只是查询，或者回复还没有到
             raise
     finally:
-        if body:  # 运行请求的回复到了，Ctrl-C 就不起作用，直到 main 把记录写好；放弃了的正文再也发不出去
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
-            body.close()
+        if body:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # 收到的回复先要写好，main 在那之后恢复
+            body.close()  # 放弃了的正文再也发不出去
     result: Any = outcome[0] if outcome else TimeoutError(f"等了 {seconds} 秒，没有收到完整的回复")
     if isinstance(result, Exception):
         while result.__cause__ or result.__context__:
             result = result.__cause__ or result.__context__
-        verdict = f"\n{did_it_run(body.sent)}" if body else ""
-        raise RunError(f"网络错误（{type(result).__name__}）: {result}{verdict}", EXIT_FAILED)
+        words = f"网络错误（{type(result).__name__}）: {result}\n{did_it_run(body.sent) if body else ''}"
+        raise RunError(words.strip(), EXIT_FAILED)
     text = result.content.decode("utf-8-sig", "replace")
     decoded = decode(text if "execute_id" in text else result.content)  # 说出了运行 ID 的，坏了几个字也要认
     reply = decoded if isinstance(decoded, dict) else {}
@@ -379,7 +379,7 @@ def keep(record: dict, path: str, leaving: bool = False) -> tuple[str, bool]:
             print(mask(as_text(record)), file=file, flush=True)
             os.fsync(file.fileno())
         os.replace(temporary, path)
-        with suppress(OSError):
+        with suppress(OSError):  # created_at 可能换成了 Coze 的
             final = os.path.join(os.path.dirname(path), file_name(record))
             os.replace(path, final)
             path = final
@@ -406,9 +406,9 @@ def first_record(answer: Answer, created_at: str, default_status: str) -> dict:
     status = "completed" if not fields["run_id"] else default_status if answer.status < 300 else "pending"
     draft = {"run_id": fields["run_id"] or f"unknown-{os.urandom(4).hex()}", "workflow_id": text_of(WORKFLOW_ID)}
     draft.update(status=status, inputs=INPUTS, created_at=created_at)
-    unsure = fields["run_id"] and answer.status >= 500  # 网关的 5xx 说不准运行的死活；有了 ID 就当它还在继续
-    record = {**next_record(draft, {} if unsure else answer.reply, now), "response": answer.reply}
-    # 没有运行 ID，却有结果，或者明说这次运行失败了：照样记下来
+    goes_on = fields["run_id"] and answer.status >= 500  # 网关的 5xx 说不准运行的死活；有了 ID 就当它还在继续
+    record = {**next_record(draft, {} if goes_on else answer.reply, now), "response": answer.reply}
+    # 没有运行 ID 的，有结果或者明说这次运行失败了才记下来
     has_failed = record["status"] == "failed" and (fields["state"] or "interrupt_data" in fields)
     has_ended = has_failed or "outputs" in record and any(fields.get(name) for name in ("outputs", "output", "data"))
     if not fields["run_id"] and (answer.status >= 300 or text_of(fields.get("code")) or not has_ended):

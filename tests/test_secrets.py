@@ -47,14 +47,13 @@ def without_token(done, folder, *secrets):
 def test_echoed_token_is_masked(coze, script, tmp_path, name, reply):
     """服务器（或者中间的代理）把令牌抄进了回复里的每一个地方：运行请求的，和查询的。"""
     inputs = {"a": TOKEN, TOKEN: 1}
-    for replies in ([reply, reply], [STARTED, reply])[: 1 if name == SYNC else 2]:
-        server = coze(*[Reply(each.body, each.status, each.headers) if each is reply else each for each in replies])
-        attempts = {"MAX_POLL_ATTEMPTS": 1} if name == ASYNC else {}
-        done = script(name, server, YOUR_ACCESS_TOKEN=TOKEN, INPUTS=inputs, **attempts).run()
-        assert server.requests[0][2]["Authorization"] == f"Bearer {TOKEN}"
-        assert json.loads(server.requests[0][3])["parameters"] == inputs
-        without_token(done, tmp_path, TOKEN, TOKEN[:12] if "%2D" in str(reply.body) else TOKEN[:9])
-        assert "***" in done.stdout
+    server = coze(*[STARTED] * (name == ASYNC), Reply(reply.body, reply.status, reply.headers))
+    attempts = {"MAX_POLL_ATTEMPTS": 1} if name == ASYNC else {}
+    done = script(name, server, YOUR_ACCESS_TOKEN=TOKEN, INPUTS=inputs, **attempts).run()
+    assert server.requests[0][2]["Authorization"] == f"Bearer {TOKEN}"
+    assert json.loads(server.requests[0][3])["parameters"] == inputs
+    without_token(done, tmp_path, TOKEN, TOKEN[:12] if "%2D" in str(reply.body) else TOKEN[:9])
+    assert "***" in done.stdout
 
 
 @pytest.mark.parametrize("spelling", [SLASHES, SLASHES.replace("/", "\\/"), SLASHES.replace("/", "\\\\/")])
@@ -67,8 +66,10 @@ def test_slashes_that_json_escapes(coze, script, tmp_path, spelling):
     assert (done.status, done.record["outputs"]) == (0, ["***"])
 
 
-@BOTH
-@pytest.mark.parametrize("token", ["data", "1", "Success", "completed", "fifteen-letters"])
+@pytest.mark.parametrize(
+    ("name", "token"),
+    [(SYNC, "data"), (ASYNC, "1"), (SYNC, "fifteen-letters"), (ASYNC, "completed"), (ASYNC, "Success")],
+)
 def test_short_word_is_no_secret(coze, script, name, token):
     """不认证的网关随便填的令牌：照样发出去，结果一个字也不变。"""
     reply = {"run_id": "1", "status": "completed", "data": f"{token} 1", "outputs": {"data": token, "1": 1}}
@@ -85,15 +86,6 @@ def test_what_pasting_adds_is_removed(coze, script, around):
     server = coze({"code": 0, "data": "x"})
     assert script(SYNC, server, YOUR_ACCESS_TOKEN=around.format(TOKEN)).run().status == 0
     assert server.requests[0][2]["Authorization"] == f"Bearer {TOKEN}"
-
-
-@pytest.mark.parametrize("character", [" ", "\n", "\0", "令牌", "\u200b", '"', "\\", "é"])
-def test_token_that_no_header_takes(coze, script, tmp_path, character):
-    server = coze()
-    done = script(SYNC, server, YOUR_ACCESS_TOKEN=f"pat_SEC{character}RET0123456789").run()
-    assert (done.status, server.requests) == (2, [])
-    assert "YOUR_ACCESS_TOKEN" in done.stderr
-    without_token(done, tmp_path, "pat_SEC", "RET0")
 
 
 @BOTH

@@ -7,8 +7,17 @@ import pytest
 from conftest import ASYNC, BOTH, PYTHON, SYNC
 
 NAN, INF = float("nan"), float("inf")
+BAD = [" ", "\n", "\0", "令牌", "\u200b", '"', "\\", "é"]  # 请求头里放不下，或者 JSON 要转义的
 UNUSABLE = {
-    "YOUR_ACCESS_TOKEN": ["your_actual_access_token", "", "  \n", "Bearer ", None, 12345, "pat SECRET", 'pat_"SECRET"'],
+    "YOUR_ACCESS_TOKEN": [
+        "your_actual_access_token",
+        "",
+        "  \n",
+        "Bearer ",
+        None,
+        12345,
+        *map("pat_SECRET{}0123".format, BAD),
+    ],
     "BOT_ID": ["", ["7"], False],
     "APP_ID": [1.5, 0],
     "WORKFLOW_VERSION": [" "],
@@ -24,7 +33,7 @@ OWN = {
         "INITIAL_POLL_INTERVAL": [0, NAN, 86401],
         "MAX_POLL_INTERVAL": ["30", INF],
         "MAX_POLL_ATTEMPTS": [0, -3, 1.5, "9", False],
-        "RUN_HISTORY_PATH": [None, "/v1/{workflow_id}", "/v1/{execute_id}"],
+        "RUN_HISTORY_PATH": [None, "/v1/{workflow_id}", "/v1/{execute_id}", ("{workflow_id}{execute_id}",)],
     },
 }
 CHECK = """

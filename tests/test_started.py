@@ -58,7 +58,7 @@ def test_file_moves_to_its_final_name(coze, script):
 @pytest.mark.posix
 def test_killed_at_any_moment_leaves_one_complete_file(coze, script, tmp_path):
     """每次查询都改变状态和 create_time，于是一直在写文件和改名；在随机的时刻 kill -9。"""
-    for delay in range(8):
+    for delay in range(6):
         server = coze(STARTED, *[history(f"State{i}", create_time=1730174063 + i) for i in range(2000)])
         one = script(ASYNC, server, INITIAL_POLL_INTERVAL=0.000001, MAX_POLL_ATTEMPTS=5000)
         process = one.start()
