@@ -316,16 +316,15 @@ def test_stand_in_returns_the_exit_status(tmp_path):
 @pytest.mark.posix
 def test_stand_in_serves_until_ctrl_c(script):
     """打印出来的每一行都可以粘贴到另一个终端里。"""
-    with stand_in("--at-once", env={**os.environ, "PYTHONIOENCODING": "utf-8"}) as server:
-        lines = [server.stdout.readline().decode("utf-8").strip() for _ in range(6)]
-        command = "\n".join([*lines[1:], f"exec '{PYTHON}' {SYNC}"])
-        one = script(SYNC)
-        run = subprocess.run(
-            ["sh", "-c", command], cwd=one.folder, env=one.environment, capture_output=True, check=False
-        )
-        assert run.returncode == 0
-        server.send_signal(signal.SIGINT)
-        assert server.wait(10) == 0
+    one = script(SYNC)
+    server = stand_in("--at-once", env={**os.environ, "PYTHONIOENCODING": "utf-8"})
+    one.processes.append(server)
+    lines = [server.stdout.readline().decode("utf-8").strip() for _ in range(6)]
+    command = "\n".join([*lines[1:], f"exec '{PYTHON}' {SYNC}"])
+    run = subprocess.run(["sh", "-c", command], cwd=one.folder, env=one.environment, capture_output=True, check=False)
+    assert (run.returncode, run.stderr) == (0, b"")
+    server.send_signal(signal.SIGINT)
+    assert server.wait(10) == 0
 
 
 def test_wrong_token_at_the_stand_in_says_where_it_is(coze, script):
