@@ -323,7 +323,7 @@ def check_settings(times: dict, rules: list[tuple[Any, str]], new_run: bool = Tr
         *((type(n) in (int, float) and 0 < n <= 86400, f"{name} 要大于 0，最多 86400") for name, n in times.items()),
         *rules,
         (named or not new_run, "WORKFLOW_ID 还没有填写：填入工作流 ID，或设置环境变量 COZE_WORKFLOW_ID"),
-        (not new_run or isinstance(INPUTS, dict) and is_writable(INPUTS), "INPUTS 必须是能转换成 JSON 的字典"),
+        (not new_run or isinstance(INPUTS, dict) and is_writable(INPUTS), 'INPUTS 要像 {"a": 1} 这样，能转换成 JSON'),
     ]
     broken = [sentence for holds, sentence in rules if not holds]
     if broken:

@@ -98,7 +98,7 @@ NOT_SENT = f"请求没有发出：工作流没有运行，不会计费。{CHECK_
 NOT_RUN = "请求被拒绝：工作流没有运行，不会计费。"
 MAYBE_RUNNING = """请求可能已经到达 Coze：工作流可能正在运行并计费。脚本不会自动重发。
 再次运行之前，请先在 Coze 平台的工作流页面查看运行记录，确认这一次有没有运行。
-超过 90 秒的工作流请改用 workflow_async.py。"""
+超过 90 秒的工作流请改用 workflow_async.py（需要扣子的付费版）。"""
 Answer = namedtuple("Answer", "status headers reply text")  # HTTP 状态码，响应头，JSON 对象，不是 JSON 对象时的原文
 SESSION: Any = Session()  # 唯一发出令牌的地方
 SESSION.headers.update({"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"})
@@ -302,7 +302,7 @@ def check_settings(times: dict, rules: list[tuple[Any, str]], new_run: bool = Tr
         *((type(n) in (int, float) and 0 < n <= 86400, f"{name} 要大于 0，最多 86400") for name, n in times.items()),
         *rules,
         (named or not new_run, "WORKFLOW_ID 还没有填写：填入工作流 ID，或设置环境变量 COZE_WORKFLOW_ID"),
-        (not new_run or isinstance(INPUTS, dict) and is_writable(INPUTS), "INPUTS 必须是能转换成 JSON 的字典"),
+        (not new_run or isinstance(INPUTS, dict) and is_writable(INPUTS), 'INPUTS 要像 {"a": 1} 这样，能转换成 JSON'),
     ]
     broken = [sentence for holds, sentence in rules if not holds]
     if broken:

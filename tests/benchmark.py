@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import random
+import shutil
 import statistics
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from pathlib import Path
 
 sys.path.insert(0, os.fspath(Path(__file__).resolve().parent.parent))
 
-MB = 2**20
+from conftest import MB, edit_settings
 
 BARE = """
 import json, os, requests
@@ -84,7 +85,9 @@ def compare(kind, names, rounds):
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "bare.py").write_text(BARE, encoding="utf-8")
         (Path(folder) / "sdk.py").write_text(SDK, encoding="utf-8")
-        scripts = {"sync": os.fspath(root / "workflow_sync.py"), "bare": "bare.py", "sdk": "sdk.py"}
+        shutil.copy(root / "workflow_sync.py", folder)
+        edit_settings(Path(folder) / "workflow_sync.py", {})
+        scripts = {"sync": "workflow_sync.py", "bare": "bare.py", "sdk": "sdk.py"}
         command = [sys.executable, __file__, "--serve", kind]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
             environment = {**os.environ, **json.loads(server.stdout.readline())}

@@ -59,14 +59,24 @@ def limit_files(pid, size):
         resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
 
+# 用户可能已经填好了脚本：测试一定要对着替身，不能拿他的令牌去运行他的工作流
+SHIPPED = {
+    "YOUR_ACCESS_TOKEN": 'os.environ.get("COZE_API_TOKEN") or "your_actual_access_token"',
+    "WORKFLOW_ID": 'os.environ.get("COZE_WORKFLOW_ID") or "your_actual_workflow_id"',
+    "API_BASE": 'os.environ.get("COZE_API_BASE") or "https://api.coze.cn"',
+    "INPUTS": '{"param1": "value1", "param2": "value2"}',
+}
+
+
 def edit_settings(path, settings):
-    """把脚本里 NAME = … 的整个右边换成字面量，用户就是这样改的。"""
+    """把脚本里 NAME = … 的整个右边换成字面量，用户就是这样改的；没有提到的恢复成没有填写的样子。"""
     source = path.read_text(encoding="utf-8")
     lines = source.splitlines(keepends=True)
     for node in reversed(ast.parse(source).body):
-        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", None) in settings:
-            name = node.targets[0].id
-            literal = re.sub(r"\b(nan|inf)\b", r'float("\1")', repr(settings.pop(name)))
+        name = getattr(node.targets[0], "id", None) if isinstance(node, ast.Assign) else None
+        if name in {**SHIPPED, **settings}:
+            literal = repr(settings.pop(name)) if name in settings else SHIPPED[name]
+            literal = re.sub(r"\b(nan|inf)\b", r'float("\1")', literal)
             lines[node.lineno - 1 : node.end_lineno] = [f"{name} = {literal}\n"]
     assert not settings, f"no such setting: {settings}"
     path.write_text("".join(lines), encoding="utf-8")

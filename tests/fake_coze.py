@@ -26,6 +26,9 @@ TOKEN = "pat_fake_coze_stand_in_token"
 WORKFLOW_ID = "7400000000000000001"
 
 
+OURS = f"这里是本地替身 fake_coze，不是 Coze，它的工作流是 {WORKFLOW_ID}"
+
+
 class Reply:
     """一次排好的回复。body 可以是 JSON 值、str 或 bytes；fault 是一种真实的网络故障。
 
@@ -120,7 +123,7 @@ class FakeCoze(ThreadingHTTPServer):
         if not (isinstance(workflow_id, str) and isinstance(parameters, dict) and isinstance(is_async, bool)):
             return 400, self.refusal(4000, "workflow_id is a string, parameters an object, is_async a boolean")
         if workflow_id != WORKFLOW_ID:
-            return 200, self.refusal(4200, "Requested resource workflow does not exist")
+            return 200, self.refusal(4200, f"Requested resource workflow does not exist. {OURS}")
         with self.lock:
             self.next_id += 1
             run_id = str(self.next_id)
@@ -245,6 +248,18 @@ class Handler(BaseHTTPRequestHandler):
         self.close_connection = True
 
 
+FILLED_IN = """{} 里已经填写了令牌、工作流 ID 或 API_BASE，它们会盖过替身的环境变量：它不会对着替身运行，可能会真的运行并计费。
+所以没有运行它。请用一份没有填写的脚本来试。"""
+
+
+def is_filled_in(path):
+    """用户填写过的脚本：三项里有一项不再取自环境变量。"""
+    with open(path, encoding="utf-8") as file:
+        source = file.read()
+    names = ("COZE_API_TOKEN", "COZE_WORKFLOW_ID", "COZE_API_BASE")
+    return "YOUR_ACCESS_TOKEN = " in source and not all(f'os.environ.get("{name}")' in source for name in names)
+
+
 def main(argv=None):
     """命令行；返回脚本的退出状态。"""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -255,7 +270,11 @@ def main(argv=None):
     parser.add_argument("script", nargs="?", metavar="SCRIPT", help="要运行的脚本，例如 workflow_async.py")
     parser.add_argument("args", nargs=argparse.REMAINDER, metavar="ARGS", help="传给脚本的参数")
     options = parser.parse_args(argv)
-    sys.stdout.reconfigure(errors="backslashreplace")
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")
+    if options.script and is_filled_in(options.script):
+        print(FILLED_IN.format(options.script), file=sys.stderr)
+        return 2
     with FakeCoze(options.seconds) as server:
         if options.script:
             signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C 由脚本处理，这里只等它结束

@@ -4,11 +4,12 @@ import ast
 import json
 import re
 import subprocess
+import sys
 from datetime import datetime, timezone
 
 import benchmark
 import pytest
-from conftest import ASYNC, BOTH, ROOT, SYNC
+from conftest import ASYNC, BOTH, ROOT, SYNC, edit_settings
 
 import workflow_async
 
@@ -59,6 +60,24 @@ def test_top_level():
 def test_git_ignores(path):
     command = ["git", "check-ignore", "-q", "--no-index", path]
     assert subprocess.run(command, cwd=ROOT, check=False).returncode == 0
+
+
+@BOTH
+def test_tests_and_stand_in_never_use_what_the_user_filled_in(tmp_path, name):
+    """用户填好脚本再运行测试，或者再对着替身试：都不能真的运行他的工作流。"""
+    path = tmp_path / name
+    filled = SOURCES[name].replace('os.environ.get("COZE_', 'str("https://real.example/') + "\nraise SystemExit(9)\n"
+    path.write_text(filled, encoding="utf-8")
+    process = subprocess.run([sys.executable, ROOT / "tests/fake_coze.py", path], capture_output=True, check=False)
+    assert (process.returncode, process.stdout) == (2, b"")
+    edit_settings(path, {})
+    assert (
+        path.read_text(encoding="utf-8")
+        == SOURCES[name]
+        .replace("  # 工作流页面地址里的数字", "")
+        .replace("  # 输入参数，名称与工作流「开始」节点的一致", "")
+        + "\nraise SystemExit(9)\n"
+    )
 
 
 # ---------------------------------- README ----------------------------------
