@@ -9,6 +9,7 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -27,6 +28,7 @@ FAST = {"INITIAL_POLL_INTERVAL": 0.02, "MAX_POLL_INTERVAL": 0.05}
 STARTED = {"code": 0, "msg": "", "execute_id": "7", "debug_url": "https://x/?execute_id=7"}
 TIMES = {"created_at": "2025-10-28T15:58:40Z", "updated_at": "2025-10-28T15:58:40Z"}
 MB = 2**20
+signal.signal(signal.SIGINT, signal.default_int_handler)  # 在后台启动的 pytest 会把「忽略 Ctrl-C」传给脚本
 
 
 def history(state, **entry):

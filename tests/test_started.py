@@ -31,7 +31,7 @@ def goes_on(done, status=1):
 
 
 @pytest.mark.posix
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("how", ["SIGKILL", "SIGTERM", "SIGINT"])
 @pytest.mark.parametrize("state", ["pending", "running"])
 def test_the_folder_holds_the_run_however_the_script_ends(coze, script, tmp_path, how, state):
     replies = [history("Running", create_time=1730174063)] if state == "running" else []
@@ -40,11 +40,11 @@ def test_the_folder_holds_the_run_however_the_script_ends(coze, script, tmp_path
     process = one.start()
     wait_for(lambda: len(server.requests) == 2 + len(replies))
     assert len(list(tmp_path.glob("*.json"))) == 1  # 第一次查询之前就在了
-    process.send_signal(how)
+    process.send_signal(getattr(signal, how))
     done = one.finish(process)
     assert (done.record["run_id"], done.record["inputs"], done.record["status"]) == ("7", {"a": "甲"}, state)
     assert done.names[0].endswith("20241029T035423.json") == bool(replies)
-    if how == signal.SIGINT:
+    if how == "SIGINT":
         goes_on(done, 130)
 
 
