@@ -32,6 +32,24 @@ def test_same_name_same_code():
     assert [name for name in shared if one[name] != other[name]] == []
 
 
+def test_same_setting_same_default():
+    """两个脚本共有的配置、表格和话也一样；各自的就这几个。"""
+    one, other = [
+        {n.targets[0].id: ast.get_source_segment(SOURCES[name], n) for n in ast.parse(SOURCES[name]).body if is_name(n)}
+        for name in (SYNC, ASYNC)
+    ]
+    shared = set(one) & set(other) - {"ASYNC_SCRIPT", "MAYBE_RUNNING"}
+    assert [name for name in shared if one[name] != other[name]] == []
+    assert set(one) - set(other) == {"TIMEOUT"}
+    polling = {"INITIAL_POLL_INTERVAL", "MAX_POLL_INTERVAL", "MAX_POLL_ATTEMPTS", "RUN_HISTORY_PATH"}
+    words = {"START_TIMEOUT", "QUERY_TIMEOUT", "CHECK_HISTORY_PATH", "PROGRESS", "TIMES", "PATH", "POLL_RULES"}
+    assert set(other) - set(one) == polling | words
+
+
+def is_name(node):
+    return isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+
+
 @BOTH
 def test_only_requests_and_the_standard_library(name):
     modules = set()

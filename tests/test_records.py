@@ -73,6 +73,16 @@ def test_what_can_be_read_can_be_written(depth):
     assert json.loads(w.as_text({"one": {"more": made}}))["one"]["more"]["response"]["data"] == nested(depth)
 
 
+def test_what_is_too_deep_to_be_indented_is_written_without():
+    """CPython 3.12 能写 1497 层，缩进只到 994 层。"""
+    value = []
+    for _ in range(1480):
+        value = [value]
+        if w.is_writable(value):
+            text = w.as_text(value)
+    assert set(text.split()) <= {"[", "]", "[]"} or "[[[" in text
+
+
 @pytest.mark.parametrize(
     ("output", "outputs"),
     [

@@ -245,6 +245,12 @@ def test_failed_async_run(coze, script, state):
     assert [word for word in ["node broke", "5000", "稍后再试", "会计费"] if word not in done.stderr] == []
 
 
+def test_question_that_comes_while_polling(coze, script):
+    done = script(ASYNC, coze(STARTED, history(None, interrupt_data={"data": "你几岁？"}))).run()
+    assert (done.status, done.record["status"]) == (1, "failed")
+    assert "问题: 你几岁？" in done.stderr
+
+
 @BOTH
 def test_trimmed_output_is_told(coze, script, name):
     last = success(name, "x")[-1]

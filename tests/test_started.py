@@ -359,6 +359,8 @@ PASSING = [
     Reply({"code": "5000", "msg": "internal"}, 400),
     Reply({"code": 987654, "msg": "unheard of"}),
     Reply({"code": 0, "data": SUCCESS["data"]}, 500),
+    Reply({"code": 0, "data": []}, 500),
+    Reply({"code": 987655, "msg": "no data", "data": None}),
 ]
 
 
