@@ -116,6 +116,7 @@ def test_page_instead_of_a_reply(coze, script, status):
         (Reply(""), MAYBE, "不是 JSON"),
         (Reply("[1, 2]"), MAYBE, "[1, 2]"),
         (Reply({}), MAYBE, "{}"),
+        (Reply([{"data": "y" * 3000}]), MAYBE, "y" * 3000),
         (Reply(b'{"code": 0, "data": "' + b"x" * 3000 + b'\xff"}'), MAYBE, "x" * 3000),
         (Reply('{"code": 0, "data": ' + "[" * 20_000, 400), MAYBE, "[" * 20_000),
         (Reply(b'{"code": 5000, "msg": "\xe6\xa8\xa1\xe5\x9e"}', 400), MAYBE, "5000"),
