@@ -244,6 +244,22 @@ window.write(sys.stdout.getvalue())
 """
 
 
+def test_request_that_was_given_up_is_never_sent(script, tmp_path):
+    """进程还在（IDLE、Jupyter），放弃了的请求后来连上了：正文也不会再发出去。"""
+    with FakeCoze() as server:
+        pass
+    one = script(SYNC, server, TIMEOUT=0.3)
+    code = INSIDE.replace("window.write(", "import time; time.sleep(4); window.write(")
+    process = subprocess.Popen([PYTHON, "-c", code, SYNC], cwd=tmp_path, env=one.environment, stdout=-1, stderr=-1)
+    one.processes.append(process)
+    time.sleep(0.9)
+    with FakeCoze(port=server.server_address[1]) as server:
+        done = one.finish(process)
+        assert "请求没有发出" in done.stderr
+        assert "still here: 1 True" in done.stdout
+        assert [body for *_, body in server.requests] in ([], [b""])
+
+
 def test_inside_a_shell_that_goes_on(coze, script):
     """进程不结束，Ctrl-C 的处理恢复原样；别人的窗口里不原地刷新。"""
     server = coze(seconds=0.3)
