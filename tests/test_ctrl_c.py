@@ -11,6 +11,8 @@ import pytest
 from conftest import ASYNC, BOTH, MB, PYTHON, STARTED, SYNC, TIMES, success, wait_for
 from fake_coze import FakeCoze, Reply
 
+import workflow_async as w
+
 RESULT = {"run_id": "r1", "status": "completed", "output": "好", **TIMES}
 
 
@@ -140,6 +142,26 @@ def test_at_any_moment_of_the_run(coze, script, tmp_path, name):
     assert statuses.count(130) >= 5
 
 
+def test_reply_that_is_there_already_is_kept(coze, monkeypatch):
+    """按下 Ctrl-C 的时候，运行请求的回复正好到了。"""
+
+    def pressed_too_late(seconds, done, counter):
+        assert done.wait(10)
+        raise KeyboardInterrupt
+
+    server = coze(STARTED, STARTED)
+    monkeypatch.setattr(w, "API_BASE", server.url)
+    monkeypatch.setattr(w, "wait", pressed_too_late)
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        assert w.call("/v1/workflow/run", 5, w.RequestBody(b"{}")).reply == STARTED
+    except KeyboardInterrupt:
+        pytest.fail("the reply was lost")
+    assert signal.signal(signal.SIGINT, before) == signal.SIG_IGN  # 写好之前不再被打断
+    with pytest.raises(KeyboardInterrupt):
+        w.call("/v1/query", 5)
+
+
 # ------------------------------- 终端上的计数 -------------------------------
 
 
@@ -242,6 +264,17 @@ for name in sys.argv[1:]:
         print("still here:", end.code, signal.getsignal(signal.SIGINT) is handler)
 window.write(sys.stdout.getvalue())
 """
+
+
+@pytest.mark.posix
+def test_window_that_is_not_the_terminal_gets_no_counter(coze, script):
+    """IDLE 的窗口自称终端，而进程另有自己的终端。"""
+    one = script(SYNC, coze(seconds=0.5))
+    terminal = Terminal()
+    command = [PYTHON, "-c", INSIDE, SYNC]
+    done = subprocess.run(command, cwd=one.folder, env=one.environment, stdout=terminal.slave, check=False)
+    assert (done.returncode, "已等待" in terminal.screen(), "已等待" in terminal.raw.decode()) == (0, False, False)
+    assert b"still here: 0 True" in terminal.raw
 
 
 def test_request_that_was_given_up_is_never_sent(script, tmp_path):
