@@ -263,6 +263,7 @@ for name in sys.argv[1:]:
     except SystemExit as end:
         print("still here:", end.code, signal.getsignal(signal.SIGINT) is handler)
 window.write(sys.stdout.getvalue())
+window.flush()
 """
 
 

@@ -194,20 +194,18 @@ print(status, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 
 @pytest.mark.posix
 @pytest.mark.parametrize(
-    ("name", "text"),
-    [(SYNC, "字" * (20 * MB // 3)), (ASYNC, "x" * 20 * MB), (ASYNC, "行 😀\n" * (20 * MB // 10))],
+    ("name", "text", "limit"),
+    [(SYNC, "字" * (20 * MB // 3), 200), (ASYNC, "x" * 20 * MB, 200), (ASYNC, "行 😀\n" * (20 * MB // 10), 500)],
     ids=["字", "x", "😀"],
 )
-def test_20_mb_as_one_text(coze, script, tmp_path, name, text):
+def test_20_mb_as_one_text(coze, script, tmp_path, name, text, limit):
     """内存峰值由一个小进程来量：大的父进程会被算进去。"""
-    if sys.version_info < (3, 9) and "\n" in text:
-        pytest.skip("CPython 3.8 takes 346 MiB for json.loads alone when a text has so many escapes")
     one = script(name, coze(*success(name, text)))
     one.environment.pop("COVERAGE_PROCESS_START", None)
     command = [PYTHON, "-c", MEASURE, name]
     out = subprocess.run(command, cwd=tmp_path, env=one.environment, capture_output=True, text=True, check=True)
     status, peak = map(int, out.stdout.split())
-    assert (status, peak < 300 * (1024 if sys.platform == "linux" else MB)) == (0, True)
+    assert (status, peak < limit * (1024 if sys.platform == "linux" else MB)) == (0, True)
     (path,) = tmp_path.glob("*.json")
     assert json.loads(path.read_bytes())["outputs"] == text
 
