@@ -245,6 +245,11 @@ def test_failed_async_run(coze, script, state):
     assert [word for word in ["node broke", "5000", "稍后再试", "会计费"] if word not in done.stderr] == []
 
 
+def test_sync_reply_in_the_shape_of_a_history(coze, script):
+    done = script(SYNC, coze(history("Success", output='{"Output": "[1]"}', create_time=1730174063))).run()
+    assert (done.status, done.record["outputs"], done.names) == (0, [1], ["7_20241029T035423.json"])
+
+
 def test_question_that_comes_while_polling(coze, script):
     done = script(ASYNC, coze(STARTED, history(None, interrupt_data={"data": "你几岁？"}))).run()
     assert (done.status, done.record["status"]) == (1, "failed")

@@ -72,7 +72,7 @@ def test_unusable_settings_are_named(coze, script, name):
 @BOTH
 def test_all_problems_at_once(coze, script, name):
     server = coze()
-    broken = {"YOUR_ACCESS_TOKEN": "", "BOT_ID": "", "API_BASE": "x", "WORKFLOW_ID": "", "INPUTS": 5}
+    broken = {"YOUR_ACCESS_TOKEN": "", "BOT_ID": "", "API_BASE": "x", "WORKFLOW_ID": "", "INPUTS": {"a": NAN}}
     done = script(name, server, **broken).run()
     assert (done.status, done.stdout, done.names, server.requests) == (2, "", [], [])
     assert re.findall("^  - (\\S+)", done.stderr, re.MULTILINE) == list(broken)
@@ -125,7 +125,8 @@ def test_import_that_fails_is_told_in_its_own_words(script, tmp_path, name, file
         (tmp_path / path).parent.mkdir(exist_ok=True)
         (tmp_path / path).write_text(text)
     one = script(name)
-    one.environment.pop("COVERAGE_PROCESS_START", None)  # 测量覆盖率的工具自己先导入了 json
+    if "json.py" in files:
+        one.environment.pop("COVERAGE_PROCESS_START", None)  # 测量覆盖率的工具自己先导入了 json
     done = one.run()
     assert done.status == 1
     assert "pip install requests" in done.stderr
