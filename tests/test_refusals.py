@@ -192,9 +192,10 @@ def test_refused_connection_is_tried_three_times_more(script, name):
     """服务器在第三次重试之前才开始监听。等待依次是 0、1、2 秒。"""
     port = free_port()
     server = FakeCoze()
-    started = time.monotonic()
     one = script(name, server, API_BASE=f"http://127.0.0.1:{port}")
     process = one.start()
+    assert process.stdout.readline()
+    started = time.monotonic()
     time.sleep(2)
     server.server_close()
     with FakeCoze(port=port) as server:
