@@ -337,6 +337,13 @@ def test_http_error_that_names_the_run_does_not_end_it(coze, script, status):
     assert (done.status, done.record["run_id"], done.record["outputs"]) == (0, "7", "done")
 
 
+def test_run_named_in_a_body_with_bad_bytes_is_recorded(coze, script):
+    """断在半个汉字上的回复，说出了运行 ID：这次运行启动了，要接着等。"""
+    server = coze(Reply(b'{"code": 0, "execute_id": "7", "msg": "\xe4\xbd"}'), SUCCESS)
+    done = script(ASYNC, server).run()
+    assert (done.status, done.record["run_id"], done.record["outputs"]) == (0, "7", "done")
+
+
 # ------------------------------- 轮询时的故障 -------------------------------
 
 PASSING = [
