@@ -10,9 +10,12 @@ import re
 import shlex
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -51,14 +54,27 @@ def wait_for(condition, seconds=15):
         time.sleep(0.005)
 
 
+def free_port():
+    """没有人在监听的端口。"""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def expect(done, exit_status, *words, **fields):
+    """退出状态，标准错误里一定有的话（成功又没有话时它是空的），记录里的字段；返回 done。"""
+    assert (done.status, [word for word in words if word not in done.stderr]) == (exit_status, []), done.stderr
+    assert exit_status or words or not done.stderr, done.stderr
+    assert not fields or {name: done.record.get(name) for name in fields} == fields
+    return done
+
+
 def limit_files(pid, size):
     """进程（0 是自己）写的文件从此不能超过 size 字节，像磁盘已满；-1 是不再限制。"""
     import resource
 
-    if pid:
-        resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
-    else:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+    limits = resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY)
+    resource.prlimit(pid, *limits) if pid else resource.setrlimit(*limits)
 
 
 # 用户可能已经填好了脚本：测试一定要对着替身，不能拿他的令牌去运行他的工作流
@@ -85,15 +101,14 @@ def edit_settings(path, settings):
 
 
 class Finished:
-    """一次脚本运行的结局。"""
+    """一次脚本运行的结局：退出状态、屏幕、文件夹里的记录、服务器收到的请求。"""
 
-    def __init__(self, status, stdout, stderr, folder):
-        self.status = status
-        self.stdout = stdout
-        self.stderr = stderr
+    def __init__(self, status, stdout, stderr, folder, server):
+        self.status, self.stdout, self.stderr = status, stdout, stderr
         self.names = sorted(path.name for path in folder.glob("*.json") if path.is_file())
         self.records = [json.loads((folder / name).read_text(encoding="utf-8")) for name in self.names]
         self.leftovers = sorted(path.name for path in folder.glob("*.tmp"))
+        self.requests = server.requests if server else []
 
     @property
     def record(self):
@@ -114,12 +129,10 @@ class Finished:
 
 
 class Script:
-    """用户文件夹里的一份脚本。"""
+    """用户文件夹里的一份脚本，和它的服务器。"""
 
-    def __init__(self, folder, name, server=None, **settings):
-        self.folder = folder
-        self.path = folder / name
-        self.processes = []
+    def __init__(self, folder, stack, name, server=None, **settings):
+        self.folder, self.stack, self.path, self.server = folder, stack, folder / name, server
         shutil.copy(ROOT / name, self.path)
         edit_settings(self.path, {**FAST, **settings} if name == ASYNC else settings)
         drop = ("COZE_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "PYTHONUNBUFFERED")
@@ -127,22 +140,24 @@ class Script:
         self.environment.update(HOME=str(folder), PYTHONIOENCODING="utf-8", NO_PROXY="127.0.0.1,localhost")
         self.environment.update(server.environment if server else {})
 
-    def start(self, *args, script=None, disk=None, **options):
-        """script: 命令里脚本的写法；disk: 它写的文件最多几个字节。"""
+    def start(self, *args, script=None, disk=None, until=0, **options):
+        """script: 命令里脚本的写法；disk: 它写的文件最多几个字节；until: 等到服务器收到这么多请求。"""
+        command = options.pop("command", [PYTHON, script or self.path.name, *args])
         options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL, **options}
-        environment = dict(self.environment)
         if disk is not None:
-            environment.pop("COVERAGE_PROCESS_START", None)  # 它也写文件
-            options["preexec_fn"] = lambda: limit_files(0, disk)
-        options = {"cwd": self.folder, "env": environment, **options}
-        self.processes.append(subprocess.Popen([PYTHON, script or self.path.name, *args], **options))
-        return self.processes[-1]
+            self.environment.pop("COVERAGE_PROCESS_START", None)  # 它也写文件
+            options["preexec_fn"] = partial(limit_files, 0, disk)
+        process = subprocess.Popen(command, cwd=self.folder, env=self.environment, **options)
+        self.stack.callback(process.wait)
+        self.stack.callback(process.kill)
+        wait_for(lambda: until == 0 or len(self.server.requests) >= until)
+        return process
 
-    def finish(self, process, timeout=40, encoding="utf-8"):
-        stdout, stderr = process.communicate(timeout=timeout)
-        texts = [(out or b"").decode(encoding).replace("\r\n", "\n") for out in (stdout, stderr)]
+    def finish(self, process):
+        encoding = self.environment["PYTHONIOENCODING"].partition(":")[0]
+        texts = [(out or b"").decode(encoding).replace("\r\n", "\n") for out in process.communicate(timeout=40)]
         assert "Traceback" not in texts[1], texts[1]
-        return Finished(process.returncode, *texts, self.folder)
+        return Finished(process.returncode, *texts, self.folder, self.server)
 
     def run(self, *args, **options):
         return self.finish(self.start(*args, **options))
@@ -151,30 +166,21 @@ class Script:
 @pytest.fixture
 def coze():
     """启动替身：coze(reply, …, seconds=0) -> FakeCoze。"""
-    servers = []
-
-    def open_server(*replies, seconds=0.0):
-        servers.append(FakeCoze(seconds, replies).__enter__())
-        return servers[-1]
-
-    yield open_server
-    for server in servers:
-        server.__exit__()
+    with ExitStack() as stack:
+        yield lambda *replies, seconds=0.0: stack.enter_context(FakeCoze(seconds, replies))
 
 
 @pytest.fixture
 def script(tmp_path):
     """复制并改好一份脚本：script(SYNC, server, TIMEOUT=1) -> Script。测试失败时也不留下进程。"""
-    scripts = []
+    with ExitStack() as stack:
+        yield partial(Script, tmp_path, stack)
 
-    def copy(name, server=None, **settings):
-        scripts.append(Script(tmp_path, name, server, **settings))
-        return scripts[-1]
 
-    yield copy
-    for process in [process for one in scripts for process in one.processes if process.poll() is None]:
-        process.kill()
-        process.wait()
+@pytest.fixture
+def run(coze, script):
+    """从头到尾运行一次：run(SYNC, reply, …, TIMEOUT=1) -> Finished。"""
+    return lambda name, *replies, **settings: script(name, coze(*replies), **settings).run()
 
 
 def html(status, text="<html>a page</html>", **headers):

@@ -2,6 +2,7 @@
 
 import json
 import time
+from functools import partial
 
 import pytest
 from cozepy import Coze, CozeAPIError, TokenAuth
@@ -10,48 +11,39 @@ from fake_coze import TOKEN, WORKFLOW_ID
 
 
 @pytest.fixture
-def server(coze, monkeypatch):
+def runs(coze, monkeypatch):
+    """SDK 里运行工作流的部分：runs(token)。"""
     server = coze(seconds=0.3)
     for name, value in server.environment.items():
         monkeypatch.setenv(name, value)
-    return server
+    return lambda token=TOKEN: Coze(auth=TokenAuth(token), base_url=server.url).workflows.runs
 
 
-def test_sync(server):
-    sdk = Coze(auth=TokenAuth(TOKEN), base_url=server.url)
-    result = sdk.workflows.runs.create(workflow_id=WORKFLOW_ID, parameters={"a": "1"})
+def test_sync(runs):
+    result = runs().create(workflow_id=WORKFLOW_ID, parameters={"a": "1"})
     assert json.loads(result.data)["inputs"] == {"a": "1"}
-    assert result.execute_id in result.debug_url
-    assert result.usage.token_count == 150
+    assert (result.execute_id in result.debug_url, result.usage.token_count) == (True, 150)
 
 
-def test_async(server):
-    sdk = Coze(auth=TokenAuth(TOKEN), base_url=server.url)
-    run = sdk.workflows.runs.create(workflow_id=WORKFLOW_ID, parameters={"a": "1"}, is_async=True)
-    with pytest.raises(IndexError):
-        sdk.workflows.runs.run_histories.retrieve(workflow_id=WORKFLOW_ID, execute_id=run.execute_id)
-    states = []
-    for _ in range(50):
-        history = sdk.workflows.runs.run_histories.retrieve(workflow_id=WORKFLOW_ID, execute_id=run.execute_id)
-        states.append(history.execute_status)
-        if history.execute_status != WorkflowExecuteStatus.RUNNING:
-            break
-        time.sleep(0.1)
-    assert states[0] == WorkflowExecuteStatus.RUNNING
-    assert states[-1] == WorkflowExecuteStatus.SUCCESS
-    assert history.execute_id == run.execute_id
+def test_async(runs):
+    run = runs().create(workflow_id=WORKFLOW_ID, parameters={"a": "1"}, is_async=True)
+    query = partial(runs().run_histories.retrieve, workflow_id=WORKFLOW_ID, execute_id=run.execute_id)
+    with pytest.raises(IndexError):  # 第一次查询是空列表
+        query()
+    assert query().execute_status == WorkflowExecuteStatus.RUNNING
+    time.sleep(0.4)
+    history = query()
+    assert (history.execute_status, history.execute_id) == (WorkflowExecuteStatus.SUCCESS, run.execute_id)
     assert json.loads(json.loads(history.output)["Output"])["inputs"] == {"a": "1"}
 
 
-def test_refusals(server):
-    with pytest.raises(CozeAPIError) as refused:
-        Coze(auth=TokenAuth("wrong"), base_url=server.url).workflows.runs.create(workflow_id=WORKFLOW_ID)
-    assert refused.value.code == 4100
-    assert "COZE_API_TOKEN" in refused.value.msg
-    sdk = Coze(auth=TokenAuth(TOKEN), base_url=server.url)
-    with pytest.raises(CozeAPIError) as refused:
-        sdk.workflows.runs.create(workflow_id="1")
-    assert refused.value.code == 4200
-    with pytest.raises(CozeAPIError) as refused:
-        sdk.workflows.runs.run_histories.retrieve(workflow_id=WORKFLOW_ID, execute_id="1")
-    assert refused.value.code == 4314
+def test_refusals(runs):
+    refused = {
+        4100: lambda: runs("wrong").create(workflow_id=WORKFLOW_ID),
+        4200: lambda: runs().create(workflow_id="1"),
+        4314: lambda: runs().run_histories.retrieve(workflow_id=WORKFLOW_ID, execute_id="1"),
+    }
+    for code, call in refused.items():
+        with pytest.raises(CozeAPIError) as error:
+            call()
+        assert error.value.code == code

@@ -1,12 +1,16 @@
 """Coze Studio 的方言：每一种真实的回复，都变成正确的记录或者正确的拒绝。"""
 
 import pytest
-from conftest import ASYNC, SYNC
+from conftest import ASYNC, SYNC, expect
 from fake_coze import Reply
 from studio import REPLIES, STUDIO_PATH
 
-START, RUNNING, SUCCESS = "async start", "query: running", "query: success"
+NOT_RUN, MAYBE = "没有运行，不会计费", "可能正在运行并计费"
+START, RUNNING, SUCCESS, UNKNOWN = "async start", "query: running", "query: success", "query: no such run"
+TEXT, FAILED = "query: success, End node answers with text", "query: failed"
 WAITS = "query: the run waits at an input node"
+NODE_FAILED = "a sync run that failed in a node: it has an id, in debug_url alone"
+NO_TOKEN = "refused: token (the same reply while the server's database is down)"
 
 
 def studio(what):
@@ -14,102 +18,58 @@ def studio(what):
     return Reply(body, status, {"X-Tt-Logid": None, **headers})
 
 
-@pytest.mark.parametrize(
-    ("what", "run_id", "outputs"),
-    [
-        ("a sync run that succeeded", "1795427210409043055", {"answer": "你好", "n": 3}),
-        ("a sync run whose End node answers with text", "1795427210516390358", "You asked: why?"),
-    ],
-)
-def test_sync_success(coze, script, what, run_id, outputs):
-    done = script(SYNC, coze(studio(what))).run()
-    assert (done.status, done.stderr) == (0, "")
-    assert (done.record["run_id"], done.record["status"]) == (run_id, "completed")
-    assert (done.record["outputs"], done.record["response"]) == (outputs, REPLIES[what][2])
-    assert "请求成功！" in done.stdout
-    assert "消耗 Token" not in done.stdout
-
-
-def test_sync_failed_run_is_recorded(coze, script):
-    what = "a sync run that failed in a node: it has an id, in debug_url alone"
-    done = script(SYNC, coze(studio(what))).run()
-    assert (done.status, done.record["run_id"], done.record["status"]) == (1, "1795427210558788012", "failed")
-    assert done.record["error"] == {"code": "720701013", "message": REPLIES[what][2]["msg"]}
-    assert "outputs" not in done.record
-    assert "执行状态: failed" in done.stdout
-    assert [words for words in ("720701013", "节点", "会计费") if words not in done.stderr] == []
+SYNC_ERROR = {"code": "720701013", "message": REPLIES[NODE_FAILED][2]["msg"]}
+ASYNC_ERROR = {"code": "720701013", "message": REPLIES[FAILED][2]["data"][0]["error_msg"]}
 
 
 @pytest.mark.parametrize(
-    ("what", "code", "told", "advice"),
+    ("name", "what", "run_id", "outputs", "error"),
     [
-        ("refused before it ran: debug_url carries execute_id=0", "4000", "没有运行，不会计费", "INPUTS"),
-        ("refused: never published", "6031", "没有运行，不会计费", "发布"),
-        ("refused: no such workflow", "720702004", "没有运行，不会计费", "WORKFLOW_ID"),
-        ("a sync run that stopped at an input node", "6039", "可能正在运行并计费", "提问"),
-        (
-            "refused: token (the same reply while the server's database is down)",
-            "700012006",
-            "没有运行，不会计费",
-            "令牌",
-        ),
-        ("refused: body is no JSON", "400", "没有运行，不会计费", ""),
+        (SYNC, "a sync run that succeeded", "1795427210409043055", {"answer": "你好", "n": 3}, None),
+        (SYNC, "a sync run whose End node answers with text", "1795427210516390358", "You asked: why?", None),
+        (SYNC, NODE_FAILED, "1795427210558788012", None, SYNC_ERROR),
+        (ASYNC, SUCCESS, "1795427210771969046", {"answer": "slow done", "status": 200}, None),
+        (ASYNC, TEXT, "1795427210771969046", {"output": "You asked: why?"}, None),
+        (ASYNC, FAILED, "1795427210771969046", None, ASYNC_ERROR),  # 启动时给的 ID，之后的回复不能改变它
     ],
 )
-def test_refused_run_leaves_no_file(coze, script, what, code, told, advice):
-    server = coze(studio(what))
-    done = script(ASYNC if code in ("4000", "6031") else SYNC, server).run()
+def test_run_that_ended(run, name, what, run_id, outputs, error):
+    whats = [START, RUNNING, UNKNOWN, what] if name == ASYNC else [what]
+    done = run(name, *map(studio, whats), **({"RUN_HISTORY_PATH": STUDIO_PATH} if name == ASYNC else {}))
+    words = [*(["720701013", "节点", "会计费"] if error else []), *(["777777775"] if name == ASYNC else [])]
+    expect(done, bool(error), *words, run_id=run_id, outputs=outputs, error=error, response=REPLIES[what][2])
+    assert f"状态: {done.record['status']}" in done.stdout
+    assert ("请求成功！" in done.stdout, "消耗 Token" in done.stdout) == (name == SYNC and not error, False)
+    assert what != SUCCESS or done.record["created_at"] == "2026-11-23T09:46:50Z"
+    shown = done.stdout.count("当前状态: running\n更新时间: 2026-11-23T09:46:50Z\n任务正在执行中...\n")
+    query = f"/v1/workflow/get_run_history?workflow_id=7400000000000000001&execute_id={run_id}"
+    assert (shown, [path for _, path, _, _ in done.requests[1:]]) == ((1, [query] * 3) if name == ASYNC else (0, []))
+
+
+@pytest.mark.parametrize(
+    ("name", "what", "code", "words"),
+    [
+        (ASYNC, "refused before it ran: debug_url carries execute_id=0", "4000", [NOT_RUN, "INPUTS"]),
+        (ASYNC, "refused: never published", "6031", [NOT_RUN, "发布"]),
+        (SYNC, "refused: no such workflow", "720702004", [NOT_RUN, "WORKFLOW_ID"]),
+        (SYNC, "a sync run that stopped at an input node", "6039", [MAYBE, "提问"]),
+        (SYNC, NO_TOKEN, "700012006", [NOT_RUN, "令牌"]),
+        (SYNC, "refused: body is no JSON", "400", [NOT_RUN]),
+    ],
+)
+def test_refused_run_leaves_no_file(run, name, what, code, words):
     status, headers, reply = REPLIES[what]
-    assert (done.status, done.names, len(server.requests)) == (1, [], 1)
-    assert f"HTTP 状态: {status}\n错误码 code: {code}\n错误信息 msg: {reply['msg'].strip()}\n" in done.stderr
-    expected = [f"logid: {headers['X-Log-Id']}", told, advice, '"msg": ']
-    assert [words for words in expected if words not in done.stderr] == []
+    facts = f"HTTP 状态: {status}\n错误码 code: {code}\n错误信息 msg: {reply['msg'].strip()}\n"
+    done = expect(run(name, studio(what)), 1, facts, f"logid: {headers['X-Log-Id']}", '"msg": ', *words)
+    assert (done.names, len(done.requests)) == ([], 1)
 
 
-@pytest.mark.parametrize(
-    ("what", "status", "field", "value"),
-    [
-        (SUCCESS, 0, "outputs", {"answer": "slow done", "status": 200}),
-        ("query: success, End node answers with text", 0, "outputs", {"output": "You asked: why?"}),
-        (
-            "query: failed",
-            1,
-            "error",
-            {"code": "720701013", "message": REPLIES["query: failed"][2]["data"][0]["error_msg"]},
-        ),
-    ],
-)
-def test_async_end(coze, script, what, status, field, value):
-    server = coze(studio(START), studio(RUNNING), studio(what))
-    done = script(ASYNC, server, RUN_HISTORY_PATH=STUDIO_PATH).run()
-    record, entry = done.record, REPLIES[what][2]["data"][0]
-    assert (done.status, record["run_id"]) == (status, "1795427210771969046")  # 启动时给的 ID，之后的回复不能改变它
-    assert (record[field], record["response"]) == (value, REPLIES[what][2])
-    assert done.stdout.count("当前状态: running\n更新时间: 2026-11-23T09:46:50Z\n任务正在执行中...\n") == 1
-    assert record["created_at"] == {1795427210: "2026-11-23T09:46:50Z"}.get(entry["create_time"], record["created_at"])
-    query = "/v1/workflow/get_run_history?workflow_id=7400000000000000001&execute_id=1795427210771969046"
-    assert [path for _, path, _, _ in server.requests[1:]] == [query, query]
+def test_run_that_waits_at_an_input_node(run):
+    done = run(ASYNC, studio(START), studio(WAITS), RUN_HISTORY_PATH=STUDIO_PATH)
+    expect(done, 1, "等待一个回答", REPLIES[WAITS][2]["data"][0]["debug_url"], done.record["error"]["message"])
 
 
-def test_run_that_waits_at_an_input_node(coze, script):
-    done = script(ASYNC, coze(studio(START), studio(WAITS)), RUN_HISTORY_PATH=STUDIO_PATH).run()
-    assert (done.status, done.record["status"]) == (1, "failed")
-    message = done.record["error"]["message"]
-    assert "等待一个回答" in message
-    assert REPLIES[WAITS][2]["data"][0]["debug_url"] in message
-    assert message in done.stderr
-
-
-def test_unknown_run_is_polled_on(coze, script):
-    server = coze(studio(START), studio("query: no such run"), studio(SUCCESS))
-    done = script(ASYNC, server, RUN_HISTORY_PATH=STUDIO_PATH).run()
-    assert (done.status, len(server.requests)) == (0, 3)
-    assert "777777775" in done.stderr
-
-
-def test_live_address_on_studio_names_the_setting(coze, script):
-    server = coze(studio(START), studio("query at an address that the server does not have"))
-    done = script(ASYNC, server).run()
-    assert (done.status, len(server.requests), done.record["status"]) == (1, 2, "pending")
-    expected = ["HTTP 状态: 404", "RUN_HISTORY_PATH", "Not Found", done.names[0]]
-    assert [words for words in expected if words not in done.stderr] == []
+def test_live_address_on_studio_names_the_setting(run):
+    done = run(ASYNC, studio(START), studio("query at an address that the server does not have"))
+    expect(done, 1, "HTTP 状态: 404", "RUN_HISTORY_PATH", "Not Found", done.names[0], status="pending")
+    assert len(done.requests) == 2
