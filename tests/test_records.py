@@ -11,8 +11,6 @@ import workflow_async as w
 
 NOW = "2026-01-01T00:00:00Z"
 BEFORE = {"run_id": "7", "workflow_id": "w1", "status": "completed", "inputs": {"a": 1}, "created_at": NOW}
-
-
 WAITS, QUESTION = "运行停下来等待一个回答，这个脚本不能回答。", {"data": "几岁？", "type": 2}
 
 
@@ -108,7 +106,7 @@ def test_status(state, status):
 
 
 def test_gateway_replies():
-    for fields in {"outputs": '{"a": 1}', "output": "t"}, {"outputs": None, "output": {"a": 1}}:
+    for fields in {"outputs": '{"a": 1}', "output": "t"}, {"outputs": None, "output": {"a": 1}, "error": "a warning"}:
         assert record({"run_id": "r", "status": "completed", **fields})["outputs"] == {"a": 1}
     for reply in {"code": 0}, {"code": "0"}, {"code": 0.0}, {"error": ""}:
         assert record({**reply, "data": "x"})["status"] == "completed"
@@ -187,7 +185,7 @@ def test_names_are_safe_and_distinct():
     names = [w.file_name({"created_at": NOW, "run_id": run_id}) for run_id in IDS]
     assert len({name.lower() for name in names}) == len(IDS)
     for run_id, name in zip(IDS, names):
-        assert re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,140}\.json", name)
+        assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,140}\.json", name)
         assert name.split(".")[0].lower() not in ("con", "nul")
         assert run_id in ("con", "NUL") or re.search(r"_[0-9a-f]{8}\.json$", name)
     assert w.file_name({"created_at": NOW, "run_id": "7_A-b"}) == "7_A-b_20260101T000000.json"

@@ -7,7 +7,7 @@ from conftest import ASYNC, BOTH, STARTED, SYNC, expect, html, success
 from fake_coze import Reply
 
 TOKEN = "pat_SECRET-0123456789"
-SLASHES = "pat/with/SECRET/slashes"
+SLASHES = "pat/with/SECRET7"  # 16 个字符
 ESCAPED = "".join(f"\\u{ord(char):04x}" for char in TOKEN)
 
 
