@@ -6,6 +6,8 @@ import re
 import signal
 import time
 
+import pexpect
+import pyte
 import pytest
 from conftest import ASYNC, BOTH, MB, PYTHON, STARTED, SYNC, TIMES, expect, free_port, success, wait_for
 from fake_coze import Reply
@@ -95,8 +97,6 @@ def test_at_any_moment_of_the_run(coze, script, tmp_path, name):
 @pytest.fixture
 def terminal():
     """在 80 列的伪终端里启动：terminal(script, 参数, …) -> pexpect.spawn，raw 是收到的所有字节。"""
-    import pexpect
-
     children = []
 
     def start(one, *args):
@@ -112,9 +112,6 @@ def terminal():
 
 def screen(child, encoding="utf-8"):
     """等到结束；(退出状态, 最后屏幕上的文字)。"""
-    import pexpect
-    import pyte
-
     child.expect(pexpect.EOF)
     child.close()
     display = pyte.Screen(80, 200)
@@ -134,9 +131,8 @@ def test_waiting_is_counted_in_place(coze, script, terminal, name, settings, rep
     one = script(name, coze(*started, reply, *started, RESULT), **settings)
     one.environment["PYTHONUNBUFFERED"] = "1" if name == SYNC else ""
     child = terminal(one, name)
-    shown = screen(child)
+    assert screen(child) == (0, expect(one.run(), 0).stdout)  # 等完就擦掉；管道里一个字节也没有
     assert re.findall(pattern, child.raw.getvalue().decode("utf-8")) == counted
-    assert shown == (0, expect(one.run(), 0).stdout)  # 等完就擦掉；管道里一个字节也没有
 
 
 @pytest.mark.parametrize("end", ["reset", "timeout", "ctrl-c"])

@@ -35,6 +35,9 @@ def test_same_name_same_code():
     polling = {"INITIAL_POLL_INTERVAL", "MAX_POLL_INTERVAL", "MAX_POLL_ATTEMPTS", "RUN_HISTORY_PATH"}
     settings = named(SOURCES[ASYNC][: SOURCES[ASYNC].index("TOKEN = re")], ast.Assign)
     assert set(settings) - set(one) == polling
+    kinds = (ast.AnnAssign, ast.Expr, ast.For, ast.Try)
+    others = [[ast.dump(n) for n in ast.parse(text).body[1:] if isinstance(n, kinds)] for text in SOURCES.values()]
+    assert others[0] == others[1]  # 令牌所在的 SESSION 和它的设置
 
 
 @BOTH

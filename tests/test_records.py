@@ -142,7 +142,7 @@ def test_run_id(run_id, reply):
         ("", "words", {"status": "failed", "error": "words"}),
         ("1", "m", {"status": "failed", "error": {"code": 1, "message": "m"}}),
         ("E", "m", {"status": "failed", "error": {"code": "E", "msg": "m"}}),
-        ("", '{"why": "x"}', {"status": "failed", "error": {"why": "x"}}),
+        ("", '{"why": "坏"}', {"status": "failed", "error": {"why": "坏"}}),
         ("", '["x"]', {"status": "failed", "error": ["x"]}),
         ("", "运行被取消。", history("Cancel", error_code="", error_message=None)),
         ("", "Coze 没有说明原因。", history("Fail", error_code="", error_message=None)),
@@ -189,6 +189,7 @@ def test_names_are_safe_and_distinct():
         assert name.split(".")[0].lower() not in ("con", "nul")
         assert run_id in ("con", "NUL") or re.search(r"_[0-9a-f]{8}\.json$", name)
     assert w.file_name({"created_at": NOW, "run_id": "7_A-b"}) == "7_A-b_20260101T000000.json"
+    assert re.fullmatch("a_b_20260101T000000_.{8}.json", w.file_name({"created_at": NOW, "run_id": "a/b/"}))
 
 
 def test_any_reply_makes_a_record():

@@ -19,9 +19,7 @@ def test_sync_sample_of_the_users_document(run):
     done = run(SYNC, reply, WORKFLOW_ID="your_workflow_id")
     assert (done.status, done.stdout, done.stderr) == (0, SYNC_SAMPLE, "")
     record = {"run_id": "run123", "workflow_id": "your_workflow_id", "status": "completed"}
-    record.update(
-        inputs={"param1": "value1", "param2": "value2"}, outputs={"result": "success"}, **times, response=reply
-    )
+    record.update(inputs={"param1": "value1", "param2": "value2"}, outputs=reply["output"], **times, response=reply)
     assert (done.names, list(done.record.items())) == (["run123_20251028T155840.json"], list(record.items()))
 
 
@@ -110,12 +108,7 @@ ENDINGS = [
     (ASYNC, [{"run_id": "r1", "status": "completed", "output": [1]}], "异步任务已启动", {"outputs": [1]}),
     (ASYNC, [STARTED, history("Fail", error_code="5000", error_message="broke")], "稍后再试", {"error": BROKE}),
     (ASYNC, [STARTED, history("Cancel", error_message="stopped")], "检查工作流", {"status": "failed"}),
-    (
-        ASYNC,
-        [STARTED, {"data": [{"interrupt_data": "how old?"}]}],
-        "问题: how old?",
-        {"status": "failed", "run_id": "7"},
-    ),
+    (ASYNC, [STARTED, {"data": [{"interrupt_data": "how old?"}]}], "问题: how old?", {"run_id": "7"}),
     # 没有 ID，但是明说运行失败了：这次运行发生过
     (SYNC, [{"code": 0, "interrupt_data": {"data": "how old?"}}], "问题: how old?", {"status": "failed"}),
     (SYNC, [NODE_3], "node 3 crashed", {"error": NODE_3["error"]}),
@@ -127,12 +120,8 @@ ENDINGS = [
 def test_endings(run, name, replies, words, fields):
     done = run(name, *replies)
     failed = done.record["status"] == "failed"
-    expect(
-        done,
-        int(failed),
-        *["运行失败: ", done.record["error"]["message"], "已经发生，会计费"] if failed else [""],
-        **fields,
-    )
+    told = ["运行失败: ", done.record["error"]["message"], "已经发生，会计费"] if failed else [""]
+    expect(done, int(failed), *told, **fields)
     assert words in f"{done.stdout}|{done.stderr}"
     assert ("执行完成" in done.stdout) == (name == ASYNC and not failed)
     assert ("失败！" in done.stdout) == (name == ASYNC and failed)

@@ -5,7 +5,7 @@ import re
 import pytest
 from conftest import ASYNC, BOTH, PYTHON, SYNC, expect
 
-import workflow_async
+import workflow_async as w
 
 NAN, INF = float("nan"), float("inf")
 BAD = [" ", "\n", "\0", "令牌", "\u200b", '"', "\\", "é"]  # 请求头里放不下，或者 JSON 要转义的
@@ -65,7 +65,6 @@ def test_all_problems_at_once(script, name):
 def test_seconds(run):
     expect(run(SYNC, TIMEOUT=86400), 0)
     expect(run(ASYNC, MAX_POLL_INTERVAL=86400, INITIAL_POLL_INTERVAL=1e-9), 0)
-    w = workflow_async
     assert (w.START_TIMEOUT, w.QUERY_TIMEOUT, w.CONNECT_TIMEOUT) == (90, 30, 10)
 
 

@@ -227,11 +227,10 @@ def test_resume_checks_the_other_settings(coze, script, tmp_path):
     assert [name in done.stderr for name in ("YOUR_ACCESS_TOKEN", "RUN_HISTORY_PATH", "WORKFLOW_ID")] == [1, 1, 0]
 
 
-NO_MONEY = {"code": "4011", "message": "no money"}
 ENDED = [
     (0, '"a": "甲"', {"status": "completed", "outputs": {"a": "甲"}}),
     (0, "执行完成", {"status": "completed", "outputs": ""}),
-    (1, "no money", {"status": "failed", "error": NO_MONEY}),
+    (1, "no money", {"status": "failed", "error": {"code": "4011", "message": "no money"}}),
 ]
 
 
@@ -292,7 +291,7 @@ PASSING = [
     *[Reply({"code": 0, "data": data}, status) for data in (SUCCESS["data"], []) for status in (300, 500)],
     Reply({"error": "temporarily unavailable"}),
     Reply({"message": "upstream gone"}, 503),
-    *[Reply({"code": 700012006, "msg": "authentication failed"}, status) for status in (200, 401)],
+    *[Reply({**SUCCESS, "code": 700012006, "msg": "authentication failed"}, status) for status in (200, 401)],
     Reply({"code": 4314, "msg": "no such execution"}, 404),
     Reply({"code": "5000", "msg": "internal"}, 400),
     Reply({"code": 987655, "msg": "unheard of", "data": None}),
