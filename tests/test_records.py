@@ -123,7 +123,7 @@ def test_gateway_replies():
         ("8", {"run_id": 0, "execute_id": "8"}),
         ("9", {"execute_id": None, "debug_url": "https://x/w?execute_id=9&space_id=1"}),
         ("a/b", {"debug_url": "https://x/w?space_id=1&execute_id=a%2Fb#top"}),
-        ("12", {"data": [{"execute_id": 12, "execute_status": "Running"}]}),
+        ("12", {"data": [{"execute_id": 12, "status": "Running"}]}),
         *[("", {"debug_url": url}) for url in ("https://x/w?execute_id=0&space_id=0", "https://[broken", 5)],
         *[("", {"execute_id": value}) for value in (0, "0", True, ["7"])],
     ],

@@ -162,12 +162,12 @@ def test_record_that_cannot_be_written_is_on_the_screen(coze, script, tmp_path, 
 
 
 def test_printed_command_works_where_it_is_printed(coze, script, tmp_path):
-    """从另一个文件夹运行（编辑器的运行按钮就是这样），脚本改了名字，路径里有空格。"""
-    home = tmp_path / "my scripts"
+    """从另一个文件夹运行（编辑器的运行按钮就是这样），脚本改了名字，路径里有空格和 $。"""
+    home = tmp_path / "my $cripts"
     home.mkdir()
     one = script(ASYNC, coze(STARTED, RUNNING, SUCCESS), MAX_POLL_ATTEMPTS=1)
     shutil.move(one.path, home / "my run.py")
-    given = os.path.join("my scripts", "my run.py")
+    given = os.path.join(home.name, "my run.py")
     done = expect(one.run(script=given), 3, "MAX_POLL_ATTEMPTS")
     assert done.command[1:] == [given, done.names[0]]
     line = done.stderr.splitlines()[-1]
