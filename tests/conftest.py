@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SYNC, ASYNC = "workflow_sync.py", "workflow_async.py"
 BOTH = pytest.mark.parametrize("name", [SYNC, ASYNC])
 PYTHON = os.environ.get("TEST_PYTHON") or sys.executable
-WINDOWS = b"nt" in subprocess.run([PYTHON, "-c", "import os; print(os.name)"], stdout=-1, check=True).stdout
+WINDOWS = subprocess.check_output([PYTHON, "-c", "import os; print(os.name)"], stderr=subprocess.PIPE).strip() == b"nt"
 FAST = {"INITIAL_POLL_INTERVAL": 0.02, "MAX_POLL_INTERVAL": 0.05}
 STARTED = {"code": 0, "msg": "", "execute_id": "7", "debug_url": "https://x/?execute_id=7"}
 TIMES = {"created_at": "2025-10-28T15:58:40Z", "updated_at": "2025-10-28T15:58:40Z"}
