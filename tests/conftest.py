@@ -136,8 +136,7 @@ class Script:
         edit_settings(self.path, {**FAST, **settings} if name == ASYNC else settings)
         drop = ("COZE_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "PYTHONUNBUFFERED")
         self.environment = {k: v for k, v in os.environ.items() if not k.upper().startswith(drop)}
-        self.environment.update(HOME=str(folder), PYTHONIOENCODING="utf-8", NO_PROXY="127.0.0.1,localhost")
-        self.environment.update(server.environment if server else {})
+        self.environment.update(server.environment if server else {}, HOME=str(folder), PYTHONIOENCODING="utf-8")
 
     def start(self, *args, script=None, disk=None, until=0, **options):
         """script: 命令里脚本的写法；disk: 它写的文件最多几个字节；until: 等到服务器收到这么多请求。"""
@@ -146,9 +145,10 @@ class Script:
         if disk is not None:
             self.environment.pop("COVERAGE_PROCESS_START", None)  # 它也写文件
             options["preexec_fn"] = partial(limit_files, 0, disk)
-        process = subprocess.Popen(command, cwd=self.folder, env=self.environment, **options)
+        process = subprocess.Popen(command, cwd=self.folder, env=self.environment, start_new_session=True, **options)
+        kill = partial(os.killpg, process.pid, signal.SIGKILL) if os.name == "posix" else process.kill
         self.stack.callback(process.wait)
-        self.stack.callback(process.kill)
+        self.stack.callback(lambda: process.poll() is None and kill())  # 和它启动的进程
         wait_for(lambda: until == 0 or len(self.server.requests) >= until)
         return process
 
