@@ -31,7 +31,7 @@ def interrupt(one, process, *words, times=1):
 @BOTH
 @pytest.mark.parametrize("moment", ["hang", "stall", "connecting", "printing"])
 def test_before_the_reply(coze, script, name, moment):
-    """连接还没有建立，或者长的输入还没有打印完：没有发出，而且以后也不会发出。"""
+    """请求发出了，没有回音；连接还没有建立，或者长的输入还没有打印完：没有发出，以后也不会发出。"""
     settings = {"connecting": {"API_BASE": f"http://127.0.0.1:{free_port()}"}, "printing": {"INPUTS": {"a": "x" * MB}}}
     is_sent = moment in ("hang", "stall")
     one = script(name, coze(Reply({"code": 0, "data": "x"}, fault=moment)), **settings.get(moment, {}))
