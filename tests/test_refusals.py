@@ -76,7 +76,7 @@ def test_refusal_is_told_in_full(run, number, told, reply, words):
     name, body = [SYNC, ASYNC][number % 2], reply.body if isinstance(reply.body, dict) else {}
     done = expect(run(name, reply), 1, f"HTTP 状态: {reply.status}\n", *words)
     assert verdict(done) == told
-    assert not body or json.dumps(body, ensure_ascii=False, indent=2) in done.stderr
+    assert (f"完整回复: \n{json.dumps(body, ensure_ascii=False, indent=2)}" in done.stderr) == bool(body)
     assert ("API_BASE" in done.stderr) == ("code" not in body)
     assert ("workflow_async.py" in done.stderr) == (name == SYNC and told == MAYBE)
 
