@@ -2,7 +2,7 @@
 
     python tests/benchmark.py [--rounds 15]
 
-输出 README 里的表格。替身在另一个进程里，立刻回答；每个对象轮流作为完整的进程运行，取中位数。
+README 里的倍数由此而来。替身在另一个进程里，立刻回答；每个对象轮流作为完整的进程运行，取中位数。
 """
 
 import argparse
@@ -58,7 +58,8 @@ def serve(kind):
 
 def run_once(command, environment, folder):
     """一个完整进程的 (秒, MiB)。"""
-    started, silent = time.perf_counter(), {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    started = time.perf_counter()
     process = subprocess.Popen(command, cwd=folder, env=environment, **silent)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.WEXITSTATUS(status)
@@ -75,8 +76,9 @@ def compare(kind, names, rounds):
         command, measured = [sys.executable, __file__, "--serve", kind], {name: [] for name in names}
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
             environment = {**os.environ, **json.loads(server.stdout.readline())}
-            for name in [name for _ in range(rounds + 1) for name in random.sample(names, len(names))]:
-                measured[name].append(run_once([sys.executable, name], environment, folder))
+            for _ in range(rounds + 1):
+                for name in random.sample(names, len(names)):
+                    measured[name].append(run_once([sys.executable, name], environment, folder))
             server.stdin.close()
     return {name: list(map(statistics.median, zip(*pairs[1:]))) for name, pairs in measured.items()}  # 第一轮是热身
 

@@ -72,8 +72,10 @@ def limit_files(pid, size):
     """进程（0 是自己）写的文件从此不能超过 size 字节，像磁盘已满；-1 是不再限制。"""
     import resource
 
-    limits = resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY)
-    resource.prlimit(pid, *limits) if pid else resource.setrlimit(*limits)
+    if pid:
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+    else:  # macOS 没有 prlimit
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
 
 # 用户可能已经填好了脚本：测试一定要对着替身，不能拿他的令牌去运行他的工作流

@@ -57,7 +57,10 @@ def test_sync_outputs(data, outputs):
 
 
 def test_what_is_read_can_be_written_and_read_again(tmp_path, monkeypatch):
-    """嵌套的极限因 CPython 的版本而不同（3.12 能写 1497 层，缩进只到 994 层）：收下的就写得进文件，写进文件的就读得回来，读不出的是文本。"""
+    """收下的就写得进文件，写进文件的就读得回来，读不出的是文本。
+
+    嵌套的极限因 CPython 的版本而不同：3.12 能写 1497 层，缩进只到 994 层。
+    """
     monkeypatch.chdir(tmp_path)
     for depth in [*range(950, 1010, 3), *range(1480, 1510, 5), *range(9960, 10010, 10)]:
         made = record({"code": 0, "data": nested(depth), "x": json.loads(nested(300))})

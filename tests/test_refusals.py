@@ -117,14 +117,15 @@ def test_patience_is_total(run, name):
 
 
 @pytest.fixture
-def ctrl_c(monkeypatch):
-    """在这个进程里调用 call：它怎样设置 Ctrl-C 的处理。"""
-    settings = []
-    monkeypatch.setattr(signal, "signal", lambda *setting: settings.append(setting))
-    return settings
+def ctrl_c():
+    """在这个进程里调用 call，它改变 Ctrl-C 的处理；测试以后恢复。"""
+    before = signal.getsignal(signal.SIGINT)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
-def test_reply_that_is_there_already_is_kept(coze, monkeypatch, ctrl_c):
+@pytest.mark.usefixtures("ctrl_c")
+def test_reply_that_is_there_already_is_kept(coze, monkeypatch):
     """按下 Ctrl-C 的时候，运行请求的回复正好到了；从这时起到写好之前，不再被打断。查询的回复不要紧。"""
 
     def pressed_too_late(seconds, done, counter):
@@ -134,12 +135,13 @@ def test_reply_that_is_there_already_is_kept(coze, monkeypatch, ctrl_c):
     monkeypatch.setattr(w, "API_BASE", coze(RESULT, RESULT).url)
     monkeypatch.setattr(w, "wait", pressed_too_late)
     assert w.call("/v1/workflow/run", 5, w.RequestBody(b"{}")).reply == RESULT
-    assert ctrl_c == [(signal.SIGINT, signal.SIG_IGN)]
+    assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
     with pytest.raises(KeyboardInterrupt):
         w.call("/v1/query", 5)
 
 
-def test_request_that_was_given_up_is_never_sent(monkeypatch, ctrl_c):
+@pytest.mark.usefixtures("ctrl_c")
+def test_request_that_was_given_up_is_never_sent(monkeypatch):
     """进程还在（IDLE、Jupyter），放弃了的请求后来连上了：正文也不会再发出去。"""
     port = free_port()
     monkeypatch.setattr(w, "API_BASE", f"http://127.0.0.1:{port}")

@@ -9,21 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import (
-    ASYNC,
-    BOTH,
-    MB,
-    PYTHON,
-    STARTED,
-    SYNC,
-    TIMES,
-    WINDOWS,
-    expect,
-    history,
-    html,
-    limit_files,
-    wait_for,
-)
+from conftest import ASYNC, BOTH, PYTHON, STARTED, SYNC, TIMES, WINDOWS, expect, history, html, limit_files, wait_for
 from fake_coze import FakeCoze, Reply
 
 SUCCESS = history("Success", output='{"Output": "done"}')
@@ -47,8 +33,8 @@ def test_the_folder_holds_the_run_however_the_script_ends(coze, script, tmp_path
     process = one.start(until=2 + len(replies))
     assert len(list(tmp_path.glob("*.json"))) == 1  # 第一次查询之前就在了
     process.send_signal(getattr(signal, how))
-    done = one.finish(process)
-    expect(done, done.status, run_id="7", inputs={"a": "甲"}, status="running" if replies else "pending")
+    status = "running" if replies else "pending"
+    done = expect(one.finish(process), -getattr(signal, how), run_id="7", inputs={"a": "甲"}, status=status)
     assert done.names[0].endswith("20241029T035423.json") == bool(replies)
 
 
@@ -56,7 +42,8 @@ def test_the_folder_holds_the_run_however_the_script_ends(coze, script, tmp_path
 def test_file_moves_to_its_final_name(run, tmp_path, is_taken):
     """不能改成正式的名字时，结果留在原来的文件里，不算失败。"""
     name = "7_20241029T035423.json"
-    (tmp_path / name).mkdir() if is_taken else None
+    if is_taken:
+        (tmp_path / name).mkdir()
     done = expect(run(ASYNC, STARTED, RUNNING, MOVED, SUCCESS), 0, outputs="done", created_at="2024-10-29T03:54:23Z")
     assert (name in done.names, len(done.names), done.leftovers) == (not is_taken, 1, [])
     assert f"结果已保存到文件: {done.names[0]}" in done.stdout
@@ -66,7 +53,7 @@ def test_file_moves_to_its_final_name(run, tmp_path, is_taken):
 def test_killed_at_any_moment_leaves_one_complete_file(coze, script, tmp_path):
     """每次查询都改变状态和 create_time，于是一直在写 1 MB 的文件和改名；在随机的时刻 kill -9。"""
     for delay in range(6):
-        states = [history(f"State{i}", create_time=1730174063 + i, output="x" * MB) for i in range(300)]
+        states = [history(f"State{i}", create_time=1730174063 + i, output="x" * 1_000_000) for i in range(300)]
         one = script(ASYNC, coze(STARTED, *states), INITIAL_POLL_INTERVAL=0.000001, MAX_POLL_ATTEMPTS=5000)
         process = one.start(until=4)
         time.sleep(delay * 0.006)

@@ -18,32 +18,42 @@ def studio(what):
     return Reply(body, status, {"X-Tt-Logid": None, **headers})
 
 
-SYNC_ERROR = {"code": "720701013", "message": REPLIES[NODE_FAILED][2]["msg"]}
-ASYNC_ERROR = {"code": "720701013", "message": REPLIES[FAILED][2]["data"][0]["error_msg"]}
+def node_error(message):
+    return {"code": "720701013", "message": message}
 
 
 @pytest.mark.parametrize(
-    ("name", "what", "run_id", "outputs", "error"),
+    ("what", "run_id", "fields"),
     [
-        (SYNC, "a sync run that succeeded", "1795427210409043055", {"answer": "你好", "n": 3}, None),
-        (SYNC, "a sync run whose End node answers with text", "1795427210516390358", "You asked: why?", None),
-        (SYNC, NODE_FAILED, "1795427210558788012", None, SYNC_ERROR),
-        (ASYNC, SUCCESS, "1795427210771969046", {"answer": "slow done", "status": 200}, None),
-        (ASYNC, TEXT, "1795427210771969046", {"output": "You asked: why?"}, None),
-        (ASYNC, FAILED, "1795427210771969046", None, ASYNC_ERROR),  # 启动时给的 ID，之后的回复不能改变它
+        ("a sync run that succeeded", "1795427210409043055", {"outputs": {"answer": "你好", "n": 3}}),
+        ("a sync run whose End node answers with text", "1795427210516390358", {"outputs": "You asked: why?"}),
+        (NODE_FAILED, "1795427210558788012", {"error": node_error(REPLIES[NODE_FAILED][2]["msg"])}),
     ],
 )
-def test_run_that_ended(run, name, what, run_id, outputs, error):
-    whats = [START, RUNNING, UNKNOWN, what] if name == ASYNC else [what]
-    done = run(name, *map(studio, whats), **({"RUN_HISTORY_PATH": STUDIO_PATH} if name == ASYNC else {}))
-    words = [*(["720701013", "节点", "会计费"] if error else []), *(["777777775"] if name == ASYNC else [])]
-    expect(done, bool(error), *words, run_id=run_id, outputs=outputs, error=error, response=REPLIES[what][2])
-    assert f"状态: {done.record['status']}" in done.stdout
-    assert ("请求成功！" in done.stdout, "消耗 Token" in done.stdout) == (name == SYNC and not error, False)
-    assert what != SUCCESS or done.record["created_at"] == "2026-11-23T09:46:50Z"
-    shown = done.stdout.count("当前状态: running\n更新时间: 2026-11-23T09:46:50Z\n任务正在执行中...\n")
+def test_sync_run(run, what, run_id, fields):
+    done, failed = run(SYNC, studio(what)), what == NODE_FAILED
+    expect(done, failed, *["720701013", "节点", "会计费"] * failed, run_id=run_id, response=REPLIES[what][2], **fields)
+    assert f"执行状态: {done.record['status']}" in done.stdout
+    assert ("请求成功！" in done.stdout, "消耗 Token" in done.stdout) == (not failed, False)
+
+
+@pytest.mark.parametrize(
+    ("what", "fields"),
+    [
+        (SUCCESS, {"outputs": {"answer": "slow done", "status": 200}, "created_at": "2026-11-23T09:46:50Z"}),
+        (TEXT, {"outputs": {"output": "You asked: why?"}}),
+        (FAILED, {"error": node_error(REPLIES[FAILED][2]["data"][0]["error_msg"])}),
+    ],
+)
+def test_async_run(run, what, fields):
+    """启动时给的 ID，之后的回复不能改变它；查不到的运行继续轮询。"""
+    run_id = "1795427210771969046"
+    done = run(ASYNC, *map(studio, [START, RUNNING, UNKNOWN, what]), RUN_HISTORY_PATH=STUDIO_PATH)
+    expect(done, what == FAILED, "777777775", run_id=run_id, response=REPLIES[what][2], **fields)
+    assert f"最终状态: {done.record['status']}" in done.stdout
+    assert done.stdout.count("当前状态: running\n更新时间: 2026-11-23T09:46:50Z\n任务正在执行中...\n") == 1
     query = f"/v1/workflow/get_run_history?workflow_id=7400000000000000001&execute_id={run_id}"
-    assert (shown, [path for _, path, _, _ in done.requests[1:]]) == ((1, [query] * 3) if name == ASYNC else (0, []))
+    assert [path for _, path, _, _ in done.requests[1:]] == [query] * 3
 
 
 @pytest.mark.parametrize(
