@@ -18,16 +18,16 @@ def studio(what):
     return Reply(body, status, {"X-Tt-Logid": None, **headers})
 
 
-def node_error(message):
-    return {"code": "720701013", "message": message}
-
-
 @pytest.mark.parametrize(
     ("what", "run_id", "fields"),
     [
         ("a sync run that succeeded", "1795427210409043055", {"outputs": {"answer": "你好", "n": 3}}),
         ("a sync run whose End node answers with text", "1795427210516390358", {"outputs": "You asked: why?"}),
-        (NODE_FAILED, "1795427210558788012", {"error": node_error(REPLIES[NODE_FAILED][2]["msg"])}),
+        (
+            NODE_FAILED,
+            "1795427210558788012",
+            {"error": {"code": "720701013", "message": REPLIES[NODE_FAILED][2]["msg"]}},
+        ),
     ],
 )
 def test_sync_run(run, what, run_id, fields):
@@ -42,7 +42,7 @@ def test_sync_run(run, what, run_id, fields):
     [
         (SUCCESS, {"outputs": {"answer": "slow done", "status": 200}, "created_at": "2026-11-23T09:46:50Z"}),
         (TEXT, {"outputs": {"output": "You asked: why?"}}),
-        (FAILED, {"error": node_error(REPLIES[FAILED][2]["data"][0]["error_msg"])}),
+        (FAILED, {"error": {"code": "720701013", "message": REPLIES[FAILED][2]["data"][0]["error_msg"]}}),
     ],
 )
 def test_async_run(run, what, fields):
