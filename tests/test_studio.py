@@ -10,6 +10,7 @@ START, RUNNING, SUCCESS, UNKNOWN = "async start", "query: running", "query: succ
 TEXT, FAILED = "query: success, End node answers with text", "query: failed"
 WAITS = "query: the run waits at an input node"
 NODE_FAILED = "a sync run that failed in a node: it has an id, in debug_url alone"
+NODE_ERROR = REPLIES[NODE_FAILED][2]["msg"]
 NO_TOKEN = "refused: token (the same reply while the server's database is down)"
 
 
@@ -23,11 +24,7 @@ def studio(what):
     [
         ("a sync run that succeeded", "1795427210409043055", {"outputs": {"answer": "你好", "n": 3}}),
         ("a sync run whose End node answers with text", "1795427210516390358", {"outputs": "You asked: why?"}),
-        (
-            NODE_FAILED,
-            "1795427210558788012",
-            {"error": {"code": "720701013", "message": REPLIES[NODE_FAILED][2]["msg"]}},
-        ),
+        (NODE_FAILED, "1795427210558788012", {"error": {"code": "720701013", "message": NODE_ERROR}}),
     ],
 )
 def test_sync_run(run, what, run_id, fields):
