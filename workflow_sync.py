@@ -5,456 +5,877 @@
 """同步执行 Coze（扣子）工作流：发送一次运行请求，等待，保存并显示结果。
 
 填好脚本顶部的配置，然后运行:  python workflow_sync.py
+
 需要：工作流已经发布；令牌有 run 权限；运行不超过 90 秒（更长的请用 workflow_async.py）。
 结果写成当前文件夹里的 <run_id>_<created_at>.json。
 令牌只放在发往 API_BASE 的请求头里，不打印，不写入文件。运行请求最多到达 Coze 一次，不会重复计费。
-脚本里没有另外填写时，使用环境变量 COZE_API_TOKEN、COZE_WORKFLOW_ID、COZE_API_BASE。
+碰令牌、网络和文件的代码都在「信任的核心」里，十分钟读完。
+还没有填写的那几行配置，使用环境变量 COZE_API_TOKEN、COZE_WORKFLOW_ID、COZE_API_BASE。
 
 退出状态:
   0    运行成功，结果已保存
   1    被拒绝、运行失败，或者出了其他问题
-  2    配置不能用，没有发送任何请求
+  2    配置或当前文件夹不能用，没有发送任何请求
+  3    运行停在提问处，还没有结束
   130  按了 Ctrl-C
 """
 
 from __future__ import annotations
 
 import argparse
-import atexit
-import hashlib
 import io
 import json
-import math
 import os
 import re
-import shlex
-import shutil
 import signal
-import subprocess
 import sys
 import threading
 import time
-from collections import namedtuple
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
-from typing import Any
-from urllib.parse import unquote
+from typing import Any, NamedTuple
 
 try:
     from requests import Session
-    from urllib3.util import Retry, ssltransport  # noqa: F401 urllib3 1.26 才有 ssltransport，它的 Retry 才有 other
+    from requests.adapters import HTTPAdapter
+    from urllib3.util import Retry, ssltransport  # noqa: F401 1.26 起才有它，Retry 也才有 other
 except ImportError as error:
-    sys.exit(f'不能使用 requests: {error}。没有安装或者太旧时，请运行: python -m pip install requests "urllib3>=1.26"')
+    install = f'"{sys.executable}" -m pip install requests "urllib3>=1.26"'
+    sys.exit(f"不能使用 requests: {error}。没有安装或者太旧时，请运行: {install}")
 
-# ============================ 配置：只需要修改这一段 ============================
+SCRIPT = ""  # 粘贴在 Jupyter 里运行的没有文件，那里的 sys.argv 也不是给脚本的
+if "__file__" in globals():
+    SCRIPT = sys.argv[0]
+
+# ======== 配置：只需要修改这一段 ========
 
 # 访问令牌。建议放在环境变量 COZE_API_TOKEN 里，不要写进会提交到版本控制的文件
-YOUR_ACCESS_TOKEN = os.environ.get("COZE_API_TOKEN") or "your_actual_access_token"
-WORKFLOW_ID = os.environ.get("COZE_WORKFLOW_ID") or "your_actual_workflow_id"  # 工作流页面地址里的数字
-INPUTS = {"param1": "value1", "param2": "value2"}  # 输入参数，名称与工作流「开始」节点的一致
+YOUR_ACCESS_TOKEN = "your_actual_access_token"
+WORKFLOW_ID = "your_actual_workflow_id"  # 工作流页面的地址里 workflow_id= 后面的数字
+INPUTS = {  # 名称与工作流「开始」节点的一致
+    "param1": "value1",
+    "param2": "value2",
+}
 # 服务地址：国内 https://api.coze.cn，国际版 https://api.coze.com，或自建服务的地址
-API_BASE = os.environ.get("COZE_API_BASE") or "https://api.coze.cn"
-TIMEOUT = 300  # 超时：从开始连接到收完整个回复，一共最多等多少秒（Coze 自己在 90 秒没有数据时切断）
+API_BASE = "https://api.coze.cn"
+
+# 从开始连接到收完整个回复，一共最多等多少秒（Coze 自己在 90 秒没有数据时切断）
+TIMEOUT = 300
 
 # 以下各项通常不用改。None 表示请求里不带这一项
-BOT_ID = None  # 智能体 ID，含数据库、变量节点的工作流需要
+BOT_ID = None  # 智能体 ID，例如 "7342…"，含数据库、变量节点的工作流需要
 APP_ID = None  # 应用 ID，属于扣子应用的工作流需要，不与 BOT_ID 同用
 EXT = None  # 附加信息，例如 {"user_id": "u1"}，值都是字符串
 WORKFLOW_VERSION = None  # 版本号，例如 "v0.0.5"，只用于资源库工作流
 CONNECTOR_ID = None  # 渠道 ID，Coze 默认 "1024"（API）
 
-# =========== 配置到此结束。两个脚本互不引用，以下同名的函数和类逐字相同 ===========
+# ======== 信任的核心：令牌、网络、文件、屏幕和 Ctrl-C 都只在这一段里 ========
+# 再往下的三段不碰这些，要用时只调用这里的函数（有一个测试守着）；只有 --help 由 argparse 自己打印。
+# 两个脚本互不引用，同名的函数逐字相同。
 
-TOKEN = re.sub(r"(?i)^bearer(\s+|$)", "", str(YOUR_ACCESS_TOKEN).strip())  # 去掉粘贴时带进来的
-OPTIONAL = {"bot_id": BOT_ID, "app_id": APP_ID, "workflow_version": WORKFLOW_VERSION, "connector_id": CONNECTOR_ID}
-ASYNC_SCRIPT = os.path.join(os.path.dirname(sys.argv[0]), "workflow_async.py")  # 能接着等待一次运行的脚本
-CONNECT_TIMEOUT = 10  # 建立一次连接最多等多少秒
-CONNECT_RETRIES = 3  # 连接没有建立起来（请求一定没有发出）时，最多再试几次
-EXIT_COMPLETED, EXIT_FAILED, EXIT_SETTINGS, EXIT_CTRL_C = 0, 1, 2, 130
-RULE, THIN_RULE, ERASE_LINE = "=" * 60, "-" * 60, "\r" + " " * 40 + "\r"
+# ---- 配置：填写了的一行用它的值，原样未动的一行才用环境变量 ----
 
-WAITING_FOR_ANSWER = ("Interrupted", "<UNSET>")  # 停在提问处：Coze 和 Coze Studio 的写法
-# Coze 的状态 -> README 里的状态；不在表里的原样显示
-STATUSES = {"Running": "running", "Success": "completed", "Fail": "failed", "Cancel": "failed"}
-ENDED = ("completed", "failed")
-# 有运行 ID 的一律运行过。没有 ID 时，带这些错误码的没有运行；其他的，已知或未知，都可能运行过并且计费
-REFUSED = "4000 4009 4011 4019 4020 4022 4100 4101 4200 6003 6031 700012006 720702004".split()  # noqa: SIM905
-HINTS = {
-    "4000": "检查 INPUTS 的参数名和类型，要与工作流「开始」节点一致。",
-    **dict.fromkeys(("4009", "4013", "4020", "5000"), "Coze 正忙、限流或暂时出错，请稍后再试。"),
-    **dict.fromkeys(("4011", "4019", "4022"), "额度不足，请到 Coze 平台充值。"),
-    **dict.fromkeys(("4100", "700012006"), "令牌无效或已过期，请换一个；Coze Studio 的数据库停了也会这样。"),
-    "4101": "令牌没有权限或不属于这个空间：运行需要 run 权限，查询需要 listRunHistory 权限。",
-    **dict.fromkeys(("4200", "6031", "720702004"), "没有这个工作流，或者它从未发布：检查 WORKFLOW_ID，并发布工作流。"),
-    "4314": "没有这条运行记录：刚刚启动时请稍等片刻；很久以前的运行，记录可能已经过期。",
-    "6003": "异步运行需要付费版，请改用 workflow_sync.py。",
-    "6039": "工作流里有提问或输入节点，这两个脚本都不能回答；提问之前的节点已经运行过。",
-    **dict.fromkeys(("6023", "720701013"), "某个节点失败或者超时，请按错误信息检查工作流；WORKFLOW_ID 要全是数字。"),
-}
-REFUSED_HTTP = (*range(300, 400), 400, 401, 403, 404, 405, 407, 413, 429)  # 没有错误码时看 HTTP 状态
-
-CHECK_ADDRESS = "请检查网络、代理设置和 API_BASE。"
-NOT_SENT = f"请求没有发出：工作流没有运行，不会计费。{CHECK_ADDRESS}"
-NOT_RUN = "请求被拒绝：工作流没有运行，不会计费。"
-MAYBE_RUNNING = """请求可能已经到达 Coze：工作流可能正在运行并计费。脚本不会自动重发。
-再次运行之前，请先在 Coze 平台的工作流页面查看运行记录，确认这一次有没有运行。
-超过 90 秒的工作流请改用 workflow_async.py（需要扣子的付费版）。"""
-Answer = namedtuple("Answer", "status headers reply text")  # HTTP 状态码，响应头，JSON 对象，不是 JSON 对象时的原文
-SESSION: Any = Session()  # 唯一发出令牌的地方
-SESSION.headers.update({"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"})
-SESSION.auth = lambda request: request  # 没有 auth 时，~/.netrc 会替换令牌
-SESSION.get_redirect_target = lambda response: None  # 不跟随重定向，连要转去的地址也不解析：它可能是坏的
-for adapter in SESSION.adapters.values():  # 只有连接没有建立起来时才重试，请求发出以后的任何错误都不
-    adapter.max_retries = Retry(total=None, connect=CONNECT_RETRIES, read=False, status=0, other=0, backoff_factor=0.5)
+AROUND = " \t\r\n\u3000\xa0\ufeff\u200b\u200c\u200d\u2060\"'`“”‘’<>‹›"  # 粘贴时两头常带进来的
 
 
-class RunError(Exception):
-    """到此为止。两个参数：要告诉用户的话，退出状态。"""
+def choose_setting(value, untouched, variable):
+    """一行配置的文字，去掉两头的 AROUND。
 
-
-def mask(text: str) -> str:
-    """把令牌换成 ***。离开脚本的文字（屏幕、文件、文件名）都经过这里；太短的令牌是普通的词，不是秘密。"""
-    for spelling in {TOKEN, TOKEN.replace("/", r"\/"), TOKEN.replace("/", r"\\/")}:
-        text = text.replace(spelling, "***") if len(TOKEN) >= 16 else text
+    untouched: 正则表达式，符合它的就是原样未动；这时用环境变量 variable，如果设置了它。
+    """
+    text = str(value).strip(AROUND)
+    if re.match(untouched, text):
+        text = os.environ.get(variable, "").strip(AROUND) or text
     return text
 
 
-def say(text: str, stream: str = "stdout", end: str = "\n") -> bool:
-    """打印一行，返回是否成功。管道关闭或磁盘写满之后，这个流不再输出，脚本照常进行。"""
+TOKEN = choose_setting(YOUR_ACCESS_TOKEN, "your_actual_", "COZE_API_TOKEN")
+TOKEN = re.sub(r"(?i)^bearer(\s+|$)", "", TOKEN)
+BASE = choose_setting(API_BASE, r"https://api\.coze\.cn$", "COZE_API_BASE").rstrip("/")
+
+
+def account_problems():
+    """令牌和服务地址不能用的地方，每处一句话，话里没有它们的值。"""
+    if not TOKEN or TOKEN.startswith("your_actual_"):
+        yield "YOUR_ACCESS_TOKEN 还没有填写，也没有设置环境变量 COZE_API_TOKEN"
+    elif not isinstance(YOUR_ACCESS_TOKEN, str) or not re.fullmatch("[!-~]+", TOKEN):
+        yield "YOUR_ACCESS_TOKEN 要写成引号里的文字：里面没有空格和中文，引号后面没有逗号"
+    # https:// 都可以；http:// 只有正式版的两个地址不可以：令牌会不加密地经过网络
+    if not re.fullmatch(r"(?i)https://\S+|http://(?!api\.coze\.(cn|com)\.?(:|/|$))\S+", BASE):
+        yield "API_BASE 要写成引号里的地址，以 https:// 开头（自建的服务可以 http://，令牌不加密）"
+
+
+# ---- 令牌：add_token 是发出它的唯一一行；屏幕、文件、回复三处用 hide_token 遮住它 ----
+
+
+def add_token(request):
+    """把令牌放进请求头。requests 的 auth 可以是函数；有了它，~/.netrc 就不会替换令牌。"""
+    request.headers["Authorization"] = f"Bearer {TOKEN}"
+    return request
+
+
+def hide_token(text):
+    """令牌换成 ***。不到 16 个字符的是自建服务随便填的词，不是秘密。"""
+    if len(TOKEN) < 16:
+        return text
+    return text.replace(TOKEN, "***")
+
+
+# ---- 屏幕 ----
+
+with suppress(AttributeError):  # GBK 控制台显示不了的字符写成 \u…；IDLE、Jupyter 的窗口不需要
+    sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def say(text, stream="stdout", end="\n"):
+    """打印，返回成功没有。管道关闭、磁盘写满以后，这个流不再输出，脚本照常进行。"""
     try:
-        print(mask(text), end=end, file=getattr(sys, stream), flush=True)
+        print(hide_token(text), end=end, file=getattr(sys, stream), flush=True)
     except OSError:
-        setattr(sys, stream, None)
+        setattr(sys, stream, None)  # 换成 None，Python 退出时就不会再写它、再出错
     return getattr(sys, stream) is not None
 
 
-def wait(seconds: float, done: threading.Event, counter: str) -> None:
-    """等到 done 或满 seconds 秒。counter: 在终端上原地刷新的一行，可以有 {waited}、{left}（秒）；等完就擦掉。"""
-    start, waited, shown = time.monotonic(), 0.0, ""
-    on_terminal = sys.stdout is sys.__stdout__ and sys.__stdout__ is not None and sys.__stdout__.isatty()
+# ---- Ctrl-C：只记下来；等回复、两次查询之间，都用 wait 等，只有它看 ----
+
+PRESSED = []  # 按下 Ctrl-C 的时刻
+NEVER = threading.Event()
+
+
+@contextmanager
+def ctrl_c_noted():
+    """main 全程在里面。停止就是抛出 KeyboardInterrupt，这样 shell 的循环也会停下来。
+
+    第一次按：不打断正在做的事，由 wait 停止；没有遇到 wait 的，做完以后停止。
+    所以从收到回复到写好文件、说完话，不会停在半路。过一会儿再按：在哪里都立刻停止。
+    抛出 ValueError：不在主线程里，Python 不允许；这时什么都还没有发送。
+    """
+
+    def note(*_):
+        PRESSED.append(time.monotonic())
+        if PRESSED[-1] - PRESSED[0] > 0.2:  # 更快的算同一次：uv run 之类会再转发一遍
+            raise KeyboardInterrupt
+
+    PRESSED.clear()
+    previous = signal.signal(signal.SIGINT, note)
     try:
-        while not done.is_set() and waited < seconds:
-            line = counter.format(waited=int(waited), left=math.ceil(seconds - waited)) if on_terminal else ""
-            if line != shown:
-                say(ERASE_LINE + line, end="")
-                shown = line
-            done.wait(min(0.1, seconds - waited))  # 小步等待，这样 Windows 上 Ctrl-C 也能及时生效
-            waited = time.monotonic() - start
+        yield
     finally:
-        say(ERASE_LINE if shown else "", end="")
+        signal.signal(signal.SIGINT, previous)
+    if PRESSED:
+        raise KeyboardInterrupt
 
 
-def text_of(value: Any) -> str:
-    """文本去掉首尾空白，整数取它的数字；0（成功的 code，不存在的 ID）和其他（null、小数、对象）等于没有，返回空串。"""
-    if type(value) in (int, float) and value % 1 == 0:
-        value = str(int(value))
-    return value.strip() if isinstance(value, str) and value.strip() != "0" else ""
+def wait(seconds, done=NEVER, report=None):
+    """等到 done 发生，或者满 seconds 秒。report: 显示等了几秒的函数（同步脚本用）。
+
+    抛出 KeyboardInterrupt：还没有 done，就按了 Ctrl-C。
+    """
+    start = time.monotonic()
+    while not done.is_set() and time.monotonic() < start + seconds:
+        if PRESSED:
+            raise KeyboardInterrupt
+        if report:
+            report(int(time.monotonic() - start))
+        done.wait(min(seconds, 0.1))  # 小步等待，Windows 上 Ctrl-C 也能及时生效
 
 
-def as_text(value: Any, ensure_ascii: bool = False) -> str:
-    """给人看的值：文本原样，其他的写成 JSON，缩进 2；嵌套太深的不缩进。"""
-    with suppress(RecursionError):
-        return value if isinstance(value, str) else json.dumps(value, ensure_ascii=ensure_ascii, indent=2)
-    return json.dumps(value, ensure_ascii=ensure_ascii)
+def is_terminal():
+    """标准输出是进程自己的终端吗；不是管道、文件，也不是 IDLE、Jupyter 的窗口。"""
+    return sys.stdout and sys.stdout is sys.__stdout__ and sys.stdout.isatty()
 
 
-def is_writable(value: Any) -> bool:
-    """value 能写成 JSON：没有 NaN 和无穷大，嵌套也不太深（记录里还要再套几层）。"""
-    with suppress(TypeError, ValueError, RecursionError):
-        return bool(json.dumps([[[[value]]]], ensure_ascii=False, allow_nan=False))
-    return False
+def quiet_interrupt(kind, *error):
+    """用作 sys.excepthook：Ctrl-C 该说的已经说完，不打印 Traceback；别的照旧。"""
+    if kind is not KeyboardInterrupt:
+        sys.__excepthook__(kind, *error)
 
 
-def decode(value: Any) -> Any:
-    """文本或字节是 JSON 就解码；不是，或者解出来写不回去，就原样返回。"""
-    with suppress(ValueError, RecursionError):
-        decoded = json.loads(value) if isinstance(value, (str, bytes)) else value
-        return decoded if is_writable(decoded) else value
-    return value
+# ---- 网络：只有 exchange 发送。运行请求走 send → post_run → exchange，没有一步在循环里 ----
+
+# 出错以后只有一种情形再发送：连接没有建立起来，那时请求一定没有发出。
+# total=None: 不设总数，看下面各项；connect=3: 连不上，再试三次；
+# read=False、redirect=0、status=0、other=0: 发出以后断开、转到别处、503 之类、TLS 出错，都不再试。
+# 不要改成 max_retries=3：它遇到 TLS 错误，会把同一个 POST 送达四次。
+RETRY = Retry(total=None, connect=3, read=False, redirect=0, status=0, other=0, backoff_factor=0.5)
+SESSION = Session()  # 一次运行只用一个连接
+SESSION.headers["Content-Type"] = "application/json"
+for scheme in ("https://", "http://"):
+    SESSION.mount(scheme, HTTPAdapter(max_retries=RETRY))
 
 
-def iso_time(value: Any) -> str:
-    """Unix 秒或 ISO 8601 文本 -> 2025-10-28T15:58:40Z；没有或看不懂时返回空串。"""
-    text = text_of(value)
-    with suppress(ValueError, OverflowError, OSError):
-        text = datetime.fromtimestamp(int(text), timezone.utc).isoformat() if text.isdigit() else text
-        moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
-        moment = moment.replace(tzinfo=moment.tzinfo or timezone.utc).astimezone(timezone.utc)
-        return f"{moment.isoformat()[:19]}Z"
-    return ""
+class Answer(NamedTuple):
+    """收完的一个回复。"""
+
+    status: int  # HTTP 状态
+    headers: Any
+    text: str  # 正文，令牌已经遮住
 
 
-def fields_of(reply: dict) -> dict:
-    """回复的全部字段：查询回复的 data[0] 代替 data；null 等于没有，在这里去掉。run_id、state 是文本，没有时为空串。"""
-    fields, data = {name: value for name, value in reply.items() if value is not None}, reply.get("data")
-    entry = data[0] if isinstance(data, list) and data and isinstance(data[0], dict) else {}
-    if entry.keys() & {"execute_status", "status", "interrupt_data"}:
-        del fields["data"]
-        fields.update((name, value) for name, value in entry.items() if value is not None)
-    in_url = re.search(r"[?&]execute_id=([^&#]*)", text_of(fields.get("debug_url")))
-    ids = fields.get("run_id"), fields.get("execute_id"), unquote(in_url[1]) if in_url else ""
-    state = text_of(fields.get("execute_status", fields.get("status")))
-    return {**fields, "run_id": next(filter(None, map(text_of, ids)), ""), "state": state}
+class NoAnswer(Exception):
+    """没有收完回复。两个参数：requests 说的原因（时间用完了的是空串），等了几秒。"""
 
 
-def outputs_of(fields: dict) -> Any:
-    """工作流的输出：是 JSON 就解码，不是就保留文本。正式版 Coze 的查询回复（有 code 或 detail）里每个节点各用其名。"""
-    outputs, nodes = decode(fields.get("outputs", fields.get("output", fields.get("data")))), {}
-    is_live_history = "execute_status" in fields and fields.keys() & {"code", "detail"}
-    if is_live_history and isinstance(outputs, dict) and outputs.keys() & {"Output", "node_status"}:
-        nodes = {name: decode(value) for name, value in outputs.items() if name != "node_status"}
-        outputs = nodes.get("Output")  # End 节点
-    wrapper = {"content_type", "data", "type_for_model"}  # End 节点以文本回答时的包装，带其他键的是工作流自己的
-    if isinstance(outputs, dict) and outputs.keys() - {"original_result"} == wrapper and type(outputs["data"]) is str:
-        outputs = outputs["data"]
-    nodes.update({"Output": outputs} if "Output" in nodes else {})  # 换成去掉包装的
-    return nodes if nodes.keys() - {"Output"} else outputs
+class RunBody(io.BytesIO):
+    """运行请求的正文。连接建立、请求头发出以后，requests 才来 read，边读边发。
 
+    没有读过，Coze 就没有收到正文，不会开始运行；关闭以后再读会出错，正文就再也发不出去。
+    """
 
-def error_of(fields: dict) -> dict:
-    """失败的原因 {"code", "message"}，都是文本。"""
-    error, state = fields.get("error"), fields["state"]
-    inner = error if isinstance(error, dict) else {"message": error}
-    code = text_of(inner.get("code")) or text_of(fields.get("error_code")) or text_of(fields.get("code"))
-    words = [inner.get("message"), inner.get("msg"), fields.get("error_message"), fields.get("error_msg")]
-    words += [text_of(fields.get("code")) and fields.get("msg"), error and json.dumps(error, ensure_ascii=False)]
-    message = next(filter(None, map(text_of, words)), "运行被取消。" if state == "Cancel" else "")
-    question = decode(fields.get("interrupt_data"))
-    if question or state in WAITING_FOR_ANSWER:
-        asked = question.get("data") if isinstance(question, dict) else question
-        page = fields.get("debug_url") and f"请到这里查看: {fields['debug_url']}"
-        parts = "运行停下来等待一个回答，这个脚本不能回答。", asked and f"问题: {as_text(asked)}", message, page
-        message = " ".join(filter(None, parts))
-    return {"code": code, "message": message or "Coze 没有说明原因。"}
+    was_read = False
 
-
-def next_record(record: dict, reply: dict, now: str) -> dict:
-    """收到 reply 之后的记录。record: 之前的记录；now: 本机时间，用在 Coze 没有给时间的地方。"""
-    fields = fields_of(reply)
-    state, code, question = fields["state"], text_of(fields.get("code")), decode(fields.get("interrupt_data"))
-    failed = code or question or state in WAITING_FOR_ANSWER or (fields.get("error") and not state)
-    status = "failed" if failed else STATUSES.get(state, state) or record["status"]
-    updated = dict({name: record[name] for name in ("run_id", "workflow_id", "status", "inputs")}, status=status)
-    if status == "completed":
-        updated["outputs"] = outputs_of(fields)
-    elif status == "failed":
-        updated["error"] = error_of(fields)
-    updated["created_at"] = iso_time(fields.get("created_at", fields.get("create_time"))) or record["created_at"]
-    updated["updated_at"] = iso_time(fields.get("updated_at", fields.get("update_time"))) or now
-    return {**updated, "response": reply}
-
-
-def did_it_run(sent: bool, answer: Answer | None = None) -> str:
-    """没有得到运行 ID 时，工作流运行了没有、会不会计费、该做什么。先看 Coze 的错误码，没有错误码时看 HTTP 状态。"""
-    if answer is None:
-        return MAYBE_RUNNING if sent else NOT_SENT
-    code, is_broken = answer.reply.get("code"), answer.text.lstrip().startswith("{")  # 坏了的 JSON 里可能有错误码
-    if code is None:
-        return f"{NOT_RUN if answer.status in REFUSED_HTTP and not is_broken else MAYBE_RUNNING}\n{CHECK_ADDRESS}"
-    return NOT_RUN if text_of(code) in REFUSED or (text_of(code), answer.status) == ("400", 400) else MAYBE_RUNNING
-
-
-def what_came_back(answer: Answer) -> str:
-    """一次拒绝（或看不懂的回复）的全部细节，说明在后。不是 JSON 的长网页只留开头，除非像是没收好的结果。"""
-    fields, text = fields_of(answer.reply), answer.text.lstrip()
-    text = text if text.startswith(("{", "[")) else mask(text)[:2000]  # 先遮住再截断：截断的令牌认不出来
-    error, detail = error_of(fields), fields.get("detail")
-    logid = answer.headers.get("X-Tt-Logid") or answer.headers.get("X-Log-Id")
-    facts = {
-        "完整回复": answer.reply and f"\n{as_text(answer.reply)}",
-        "回复不是 JSON 对象": not answer.reply and f"共 {len(answer.text)} 个字符\n{text}",
-        "HTTP 状态": answer.status,
-        "要求转到另一个地址，脚本没有跟随": answer.headers.get("Location"),
-        "错误码 code": error["code"],
-        "错误信息 msg": answer.reply and error["message"],
-        "logid": (isinstance(detail, dict) and text_of(detail.get("logid"))) or logid,
-        "建议": HINTS.get(error["code"]),
-    }
-    return "\n".join(f"{name}: {fact}" for name, fact in facts.items() if fact)
-
-
-def tell_the_rest(record: dict) -> None:
-    """结果之后的话：运行页面和消耗（Coze 给了才有）；失败的原因和被截断的输出。"""
-    fields = fields_of(record["response"])
-    usage = fields["usage"] if isinstance(fields.get("usage"), dict) else {"token_count": fields.get("token")}
-    used = text_of(usage.get("token_count"))
-    for name, text in {"运行详情页面（7 天内有效）": fields.get("debug_url"), "消耗 Token 数": used}.items():
-        if text:
-            say(f"{name}: {text}")
-    if record["status"] == "failed":
-        code, message = record["error"]["code"], record["error"]["message"]
-        say(f"\n运行失败: {message}" + (f"（错误码 {code}）" if code else ""), "stderr")
-        say(f"建议: {HINTS.get(code, '检查工作流。')}\n这次运行已经发生，会计费；脚本不会自动重新运行。", "stderr")
-    if fields.get("is_output_trimmed") is True:
-        say("\n注意: 输出太大，Coze 把它截断了（is_output_trimmed），结果不完整。", "stderr")
-
-
-def check_settings(times: dict, rules: list[tuple[Any, str]], new_run: bool = True) -> None:
-    """一次说完不能用的配置，话里不含它们的值。times: 秒数；rules: 另外的规则（成立吗，不成立时的话）。抛出 RunError：有不能用的。"""
-    filled = isinstance(YOUR_ACCESS_TOKEN, str) and TOKEN not in ("", "your_actual_access_token")
-    named = text_of(WORKFLOW_ID) not in ("", "your_actual_workflow_id")
-    rules = [
-        (filled, "YOUR_ACCESS_TOKEN 还没有填写：填入访问令牌，或设置环境变量 COZE_API_TOKEN"),
-        (re.fullmatch(r"[!#-\[\]-~]*", TOKEN), "YOUR_ACCESS_TOKEN 中间有空格、引号或中文等字符，请重新复制令牌"),
-        *((id is None or text_of(id), f"{name.upper()} 必须是文字，不用时写 None") for name, id in OPTIONAL.items()),
-        (EXT is None or isinstance(EXT, dict) and is_writable(EXT), "EXT 必须是字典，不用时写 None"),
-        (re.fullmatch(r"\s*https?://\S+\s*", str(API_BASE)), "API_BASE 必须是以 http:// 或 https:// 开头的地址"),
-        *((type(n) in (int, float) and 0 < n <= 86400, f"{name} 要大于 0，最多 86400") for name, n in times.items()),
-        *rules,
-        (named or not new_run, "WORKFLOW_ID 还没有填写：填入工作流 ID，或设置环境变量 COZE_WORKFLOW_ID"),
-        (not new_run or isinstance(INPUTS, dict) and is_writable(INPUTS), 'INPUTS 要像 {"a": 1} 这样，能转换成 JSON'),
-    ]
-    broken = [sentence for holds, sentence in rules if not holds]
-    if broken:
-        raise RunError("\n  - ".join(["配置有问题，没有发送任何请求:", *broken]), EXIT_SETTINGS)
-
-
-class RequestBody(io.BytesIO):
-    """运行请求的正文。连接建立之后它才会被读取，所以没有读过就一定没有发出；关闭以后就再也发不出去。"""
-
-    sent = False
-
-    def read(self, size: int | None = -1) -> bytes:
-        self.sent = True
+    def read(self, size=-1):
+        self.was_read = True
         return super().read(size)
 
 
-def run_body(is_async: bool) -> RequestBody:
-    """配置 -> 运行请求的正文（Coze 文档 workflow_run），没有设置的可选项不出现。"""
-    body = {"workflow_id": WORKFLOW_ID, "parameters": INPUTS, "is_async": is_async, "ext": EXT, **OPTIONAL}
-    body = {name: text_of(value) or value for name, value in body.items() if value is not None}
-    return RequestBody(json.dumps(body, ensure_ascii=False).encode("utf-8", "backslashreplace"))
+def exchange(method, path, body, seconds, report=None):
+    """发送一个请求，从连接到收完回复一共最多等 seconds 秒。抛出 NoAnswer、KeyboardInterrupt。
 
-
-def call(path: str, seconds: float, body: RequestBody | None = None, counter: str = "") -> Answer:
-    """唯一与 Coze 通信的函数：有 body 时 POST，否则 GET；从连接到收完回复最多等 seconds 秒。抛出 RunError：没有收到完整的回复。"""
-    url, send = f"{API_BASE.strip().rstrip('/')}/{path.lstrip('/')}", SESSION.post if body else SESSION.get
-    outcome: list[Any] = []
+    后台的线程发送，这里等：总的时间有限，Ctrl-C 也及时。放弃了的线程不管它，它的正文会被关上。
+    """
+    results = []  # 后台放进来的一样东西：回复，或者错误
     done = threading.Event()
 
-    def request() -> None:
+    def work():
         try:
-            outcome.append(send(url, data=body, timeout=(CONNECT_TIMEOUT, seconds)))
-        except Exception as error:  # noqa: BLE001 任何错误都要带回主线程，由它告诉用户
-            outcome.append(error)
+            # timeout: 连接最多 10 秒；后一个只管两次收到数据之间，所以 wait 另管总的时间
+            # allow_redirects: 跟随 307、308 会把请求再发一遍
+            limits = {"auth": add_token, "timeout": (10, seconds), "allow_redirects": False}
+            results.append(SESSION.request(method, BASE + path, data=body, **limits))
+        except Exception as error:  # noqa: BLE001 交给等着的主线程
+            results.append(error)
         done.set()
 
+    if PRESSED:
+        raise KeyboardInterrupt  # 还没有发送，就按过了
+    threading.Thread(target=work, daemon=True).start()
+    wait(seconds, done, report)
+    if not results:
+        raise NoAnswer("", seconds)
+    response = results[0]
+    if isinstance(response, Exception):
+        # 代理的地址里，@ 前面有密码
+        raise NoAnswer(re.sub(r"\S+@", "***@", str(response)), seconds)
+    text = response.content.decode("utf-8-sig", "replace")
+    return Answer(response.status_code, response.headers, hide_token(text))
+
+
+def post_run(body, seconds, report=None):
+    """发送运行请求：唯一花钱的一步，一次运行只调用一次。抛出 NoAnswer、KeyboardInterrupt。"""
     try:
-        threading.Thread(target=request, daemon=True).start()
-        wait(seconds, done, counter)
-    except KeyboardInterrupt:
-        if not body or not outcome:  # 只是查询，或者回复还没有到
-            raise
+        return exchange("POST", "/v1/workflow/run", body, seconds, report)
     finally:
-        if body:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)  # 收到的回复先要写好，main 在那之后恢复
-            body.close()  # 放弃了的正文再也发不出去
-    result: Any = outcome[0] if outcome else TimeoutError(f"等了 {seconds} 秒，没有收到完整的回复")
-    if isinstance(result, Exception):
-        while result.__cause__ or result.__context__:
-            result = result.__cause__ or result.__context__
-        words = f"网络错误（{type(result).__name__}）: {result}\n{did_it_run(body.sent) if body else ''}"
-        raise RunError(words.strip(), EXIT_FAILED)
-    text = result.content.decode("utf-8-sig", "replace")
-    decoded = decode(text if "execute_id" in text else result.content)  # 说出了运行 ID 的，坏了几个字也要认
-    reply = decoded if isinstance(decoded, dict) else {}
-    return Answer(result.status_code, result.headers, reply, "" if reply else text)
+        body.close()  # 放弃了的正文，从这时起再也发不出去
 
 
-def file_name(record: dict) -> str:
-    """<run_id>_<created_at>.json；各系统不能用的 ID 改写，并以 ID 的哈希结尾，以免撞名。"""
-    run_id, created_at = mask(record["run_id"]), re.sub("[-:Z]", "", record["created_at"])
-    if re.fullmatch("[A-Za-z0-9_][A-Za-z0-9_-]{0,99}", run_id):
-        return f"{run_id}_{created_at}.json"
-    digest = hashlib.sha256(run_id.encode("utf-8", "backslashreplace")).hexdigest()[:8]
-    readable = re.sub("[^A-Za-z0-9]+", "_", run_id)[:60].strip("_") or "run"
-    return f"{readable}_{created_at}_{digest}.json"
+# ---- 文件 ----
 
 
-def keep(record: dict, path: str, leaving: bool = False) -> tuple[str, bool]:
-    """把记录写进 path，再改成正式的名字；写不了就整个放在屏幕上。返回（文件路径，写成了没有）。leaving: 说明怎样接着等。"""
-    temporary, saved = f"{path}.{os.getpid()}.tmp", True  # 写好再替换：任何时候被打断，留下的都是完整的旧文件或新文件
+def write_file(path, text):
+    """写好再替换：任何时候断电，留下的都是完整的旧文件或新文件。抛出 OSError。"""
+    temporary = f"{path}.{os.getpid()}.tmp"
     try:
-        with open(temporary, "w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
-            print(mask(as_text(record)), file=file, flush=True)
-            os.fsync(file.fileno())
+        with open(
+            temporary, "w", encoding="utf-8", errors="backslashreplace", newline="\n"
+        ) as file:
+            print(hide_token(text), file=file, flush=True)
+            with suppress(OSError):  # 有的磁盘没有 fsync，不算失败
+                os.fsync(file.fileno())
+        # Windows 上，杀毒或同步的程序可能正占着旧文件：等它两秒，最后一次的错误才抛出
+        for _ in range(20):
+            with suppress(PermissionError):
+                return os.replace(temporary, path)
+            time.sleep(0.1)
         os.replace(temporary, path)
-        with suppress(OSError):  # created_at 可能换成了 Coze 的
-            final = os.path.join(os.path.dirname(path), file_name(record))
-            os.replace(path, final)
-            path = final
-    except OSError as error:
-        saved, path = False, path if os.path.isfile(path) else os.path.basename(path)
-        text = as_text(record, ensure_ascii=True)  # 什么编码的控制台都不会改动它
-        say(text) or say(text, "stderr")
-        say(f"\n文件没有写成: {error}\n完整的记录打印在上面，请把它原样保存为 {path}（UTF-8 编码）。", "stderr")
     finally:
         with suppress(OSError):
             os.remove(temporary)
-    if leaving or not saved:
-        is_python = os.path.normcase(shutil.which("python") or "") == os.path.normcase(sys.executable)
-        command = ["python" if is_python else sys.executable, ASYNC_SCRIPT, path]
-        state = "已经结束，用下面的命令再看一遍" if record["status"] in ENDED else "在 Coze 上继续，用下面的命令接着等"
-        say(f"运行 ID (run_id): {record['run_id']}\n运行{state}，不会重新运行，不会重复计费:", "stderr")
-        say(subprocess.list2cmdline(command) if os.name == "nt" else shlex.join(command), "stderr")
-    return path, saved
 
 
-def first_record(answer: Answer, created_at: str, default_status: str) -> dict:
-    """运行请求的回复 -> 第一份记录。default_status: 回复带着运行 ID 而没有提到状态时的状态。抛出 RunError：没有运行 ID 也没有结果。"""
-    fields, now = fields_of(answer.reply), iso_time(int(time.time()))
-    status = "completed" if not fields["run_id"] else default_status if answer.status < 300 else "pending"
-    draft = {"run_id": fields["run_id"] or f"unknown-{os.urandom(4).hex()}", "workflow_id": text_of(WORKFLOW_ID)}
-    draft.update(status=status, inputs=INPUTS, created_at=created_at)
-    goes_on = fields["run_id"] and answer.status >= 500  # 网关的 5xx 说不准运行的死活；有了 ID 就当它还在继续
-    record = {**next_record(draft, {} if goes_on else answer.reply, now), "response": answer.reply}
-    # 没有运行 ID 的，有结果或者明说这次运行失败了才记下来
-    has_failed = record["status"] == "failed" and (fields["state"] or "interrupt_data" in fields)
-    has_ended = has_failed or "outputs" in record and any(fields.get(name) for name in ("outputs", "output", "data"))
-    if not fields["run_id"] and (answer.status >= 300 or text_of(fields.get("code")) or not has_ended):
-        raise RunError(f"{what_came_back(answer)}\n{did_it_run(True, answer)}", EXIT_FAILED)
+def try_folder():
+    """在当前文件夹里试写一个字节，再删掉。抛出 OSError：写不了，结果也会存不下来。"""
+    path = os.path.join(os.getcwd(), f"coze-{os.getpid()}")
+    write_file(path, "x")
+    os.remove(path)
+
+
+# ======== 翻译：Coze 的回复变成记录。纯函数，不碰外界、时钟和配置 ========
+
+# Coze 和各种网关的状态，不分大小写 -> 记录里的状态；不在表里的原样显示
+STATUSES = {
+    "running": "running",
+    "success": "completed",
+    "completed": "completed",
+    "fail": "failed",
+    "failed": "failed",
+    "cancel": "failed",
+    "canceled": "failed",
+    "timeout": "failed",
+    "interrupted": "interrupted",
+    "<unset>": "interrupted",  # Coze Studio 的写法
+}
+ENDED = ("completed", "failed")
+
+
+class Reply(NamedTuple):
+    """Coze 的一个回复，读好了的；没有的文本是空串。往下不再出现 Coze 的字段名。"""
+
+    answer: Answer
+    body: Any  # 原来的 JSON，记录里要保存；不是 JSON 时是文本
+    code: str  # 拒绝的错误码
+    run_id: str
+    status: str  # 记录里的写法；没有说到时是空串
+    outputs: Any
+    error: dict  # 失败的原因 {"code", "message"}
+    question: str | None  # 运行停下来问的问题；没有在问时是 None
+    created_at: str
+    updated_at: str
+    page: str  # 运行详情页面
+    tokens: str  # 消耗的 Token 数
+    is_trimmed: bool  # 输出太大，Coze 把它截断了
+
+
+def decode(text):
+    """JSON 文本 -> 它的值；不是 JSON 的、嵌套深得读不了的，原样返回。"""
+    try:
+        return json.loads(text)
+    except (TypeError, ValueError, RecursionError):
+        return text
+
+
+def fields_of(value):
+    """JSON 对象里不是 null 的字段；不是对象的，当作没有字段。"""
+    if not isinstance(value, dict):
+        return {}
+    return {name: field for name, field in value.items() if field is not None}
+
+
+def as_text(value):
+    """给人看的值：文本原样，其他的写成 JSON。"""
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False, indent=2)
+
+
+def first_text(fields, *names):
+    """这些字段里第一个有内容的，写成文本；0（成功的 code，不存在的 ID）等于没有。"""
+    for name in names:
+        value = fields.get(name)
+        if type(value) in (str, int) and value not in ("", "0", 0):
+            return str(value)
+    return ""
+
+
+def first_time(fields, *names):
+    """同 first_text，Unix 秒写成 2025-10-28T15:58:40Z；别的写法不动。"""
+    text = first_text(fields, *names)
+    if re.fullmatch("[0-9]{10}", text):
+        return f"{datetime.fromtimestamp(int(text), timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
+    return text
+
+
+def read_code(fields, http_status):
+    """拒绝的错误码；只是重复 HTTP 状态的是网关说的，不算。"""
+    code = first_text(fields, "code")
+    if http_status >= 400 and code == str(http_status):
+        return ""
+    return code
+
+
+def read_run_id(fields):
+    """运行 ID；同步的回复可能只在 debug_url 里有。0 不是 ID：没有成为一次运行。"""
+    run_id = first_text(fields, "run_id", "execute_id")
+    found = re.search(r"[?&]execute_id=([1-9a-zA-Z][\w-]*)", first_text(fields, "debug_url"))
+    if found and not run_id:
+        return found[1]
+    return run_id
+
+
+def read_question(fields):
+    """运行停下来问的问题（Coze 文档 resume_workflow）；没有在问时是 None。
+
+    interrupt_data 是 {"event_id": …, "data": '{"content": "问题"}'}；
+    输入节点的 content 是要填的各项，写成 JSON 的列表 '[{"name": …}, …]'。
+    """
+    interrupt = fields_of(fields.get("interrupt_data"))
+    asked = decode(interrupt.get("data"))
+    question = decode(fields_of(asked).get("content", asked))
+    if isinstance(question, list):
+        question = "、".join(first_text(fields_of(item), "name") for item in question)
+    if question or interrupt.get("event_id"):  # Coze 也会给一个全空的
+        return as_text(question or "")
+    return None
+
+
+def read_status(fields, code, http_status):
+    """一次运行的状态，记录里的写法；没有说到时是空串。"""
+    if code and http_status < 500:
+        return "failed"
+    if http_status >= 300:  # 网关的错误，说不准运行的死活：当作还在继续
+        return "pending"
+    state = first_text(fields, "execute_status", "status")
+    status = STATUSES.get(state.lower(), state)
+    if status in ENDED:  # 这时还留着的问题，是回答过的
+        return status
+    if read_question(fields) is not None:
+        return "interrupted"
+    return status
+
+
+def read_error(fields):
+    """失败的原因 {"code", "message"}，都是文本。"""
+    error = fields.get("error", "")
+    said = {**fields, **fields_of(error)}
+    message = first_text(said, "error_message", "error_msg", "message", "msg")
+    return {"code": first_text(said, "error_code", "code"), "message": message or as_text(error)}
+
+
+def unwrap_text(value):
+    """End 节点以文本回答时的包装（original_result 可以没有）-> 文本。
+
+    带别的键的，是工作流自己的对象，原样返回。
+    """
+    names = {"content_type", "data", "type_for_model"}
+    if isinstance(value, dict) and value.keys() - {"original_result"} == names:
+        return value["data"]
+    return value
+
+
+def read_reply(body, answer):
+    """读运行请求的回复（Coze 文档 workflow_run）。body: answer 的 JSON，或者历史里的一条。"""
+    fields = fields_of(body)
+    usage = {**fields, **fields_of(fields.get("usage"))}
+    code = read_code(fields, answer.status)
+    outputs = fields.get("outputs", fields.get("output", fields.get("data")))
+    return Reply(
+        answer=answer,
+        body=body,
+        code=code,
+        run_id=read_run_id(fields),
+        status=read_status(fields, code, answer.status),
+        outputs=unwrap_text(decode(outputs)),
+        error=read_error(fields),
+        question=read_question(fields),
+        created_at=first_time(fields, "created_at"),
+        updated_at=first_time(fields, "updated_at", "update_time"),
+        page=first_text(fields, "debug_url"),
+        tokens=first_text(usage, "token_count", "token"),
+        is_trimmed=fields.get("is_output_trimmed") is True,
+    )
+
+
+def has_result(reply):
+    """没有运行 ID 的回复：它带着结果吗。"""
+    if reply.code or reply.answer.status >= 300 or reply.status not in ("", "completed"):
+        return False
+    return reply.outputs not in (None, "", [], {})
+
+
+def make_record(run, reply, status, now):
+    """收到 reply 之后的记录。run: 之前的记录；now: Coze 没有给更新时间时用的。"""
+    record = {name: run.get(name) for name in ("run_id", "workflow_id", "status", "inputs")}
+    record["status"] = status
+    if status == "completed":
+        record["outputs"] = reply.outputs
+    if status == "failed":
+        record["error"] = reply.error
+    record["created_at"] = run["created_at"]
+    record["updated_at"] = reply.updated_at or now
+    record["response"] = reply.body
     return record
 
 
-def main() -> int:
-    """一次同步运行，从头到尾；返回退出状态。"""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # GBK 控制台显示不了的字符
-    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
-    record, path, body, ctrl_c = None, "", RequestBody(), signal.getsignal(signal.SIGINT)
+def file_name(record):
+    """<run_id>_<created_at>.json；文件名里不能有的字符换成 _，最多 100 个字符。"""
+    moment = re.sub("[^0-9A-Za-z]|Z$", "", record["created_at"])
+    name = re.sub("[^0-9A-Za-z_-]", "_", f"{record['run_id']}_{moment}")
+    return f"{name[:100]}.json"
+
+
+# ---- 错误码（Coze 文档 coze_error_codes）-> 怎么办，按没有运行 ID 时运行过没有分成三组 ----
+
+SITES = "API_BASE 也要对：coze.cn 和 coze.com 的账号、令牌和工作流互不相通。"
+NEW_TOKEN = f"令牌无效或已过期，请换一个。{SITES}"
+PUBLISH = f"没有这个工作流，或者它从未发布：检查 WORKFLOW_ID，并发布工作流。{SITES}"
+CHECK_BOT = "没有这个智能体，或者它没有发布为 API：检查 BOT_ID。"
+TOP_UP = "额度不足，请到 Coze 平台充值。"
+BUSY = "Coze 正忙、限流或暂时出错，请稍后再试。"
+CHECK_WORKFLOW = "按错误信息检查工作流，或者把 logid 告诉 Coze 的支持。"  # 不在表里的
+
+REFUSED = {  # 没有运行；再试还是这样
+    "4000": "检查 INPUTS 的参数名和类型（与「开始」节点一致），WORKFLOW_ID、APP_ID、BOT_ID。",
+    "4006": CHECK_BOT,
+    "4015": CHECK_BOT,
+    "4100": NEW_TOKEN,
+    "4101": f"令牌没有权限（运行要 run，查询要 listRunHistory），或者不属于这个空间。{SITES}",
+    "4200": PUBLISH,
+    "6003": "异步运行需要付费版，请改用 workflow_sync.py。",
+    "6031": PUBLISH,
+    "700012006": f"{NEW_TOKEN}自建的 Coze Studio 也可能是数据库停了。",
+    "720702004": PUBLISH,
+}
+REFUSED_FOR_NOW = {  # 没有运行；以后再试也许就好
+    "4008": "今天的调用次数用完了，请明天再试。",
+    "4009": BUSY,
+    "4011": TOP_UP,
+    "4019": TOP_UP,
+    "4020": BUSY,
+    "4022": TOP_UP,
+}
+MAY_HAVE_RUN = {  # 可能运行过；不在表里的也是
+    "4013": BUSY,
+    "4314": "没有这条运行记录：刚启动时请稍等片刻；很久以前的可能已经过期。",
+    "5000": BUSY,
+    "6039": "工作流里有提问或输入节点，不能同步运行；提问之前的节点已经运行过。",
+    "720701013": "正式版请稍后再试；Coze Studio 有节点失败，检查工作流，WORKFLOW_ID 要全是数字。",
+}
+ADVICE = {**REFUSED, **REFUSED_FOR_NOW, **MAY_HAVE_RUN}
+# 没有错误码时，这些 HTTP 状态是运行之前的拒绝（写错的 API_BASE、代理、网关）
+REFUSED_STATUSES = (*range(300, 400), 400, 401, 403, 404, 405, 407, 413, 429)
+
+
+def may_have_run(reply):
+    """没有运行 ID 的回复：工作流可能运行过、计过费吗。"""
+    if reply.code:
+        return reply.code not in {**REFUSED, **REFUSED_FOR_NOW}
+    return reply.answer.status not in REFUSED_STATUSES
+
+
+# ======== 说明：记录和拒绝变成给人看的话。纯函数，返回文字 ========
+
+RULE = "=" * 60
+THIN_RULE = "-" * 60
+
+# 没有得到一次运行的时候：它运行过没有，会不会计费
+CHANCES = {
+    None: "",
+    False: "\n工作流没有运行，不会计费。",
+    True: """
+请求可能已经到达 Coze：工作流可能正在运行并计费。脚本不会自动重发。
+再次运行之前，请先在 Coze 平台的工作流页面查看运行记录，确认这一次有没有运行。""",
+}
+LONGER_RUNS = "超过 90 秒的工作流请改用 workflow_async.py（需要扣子的付费版）。"
+FILL_IN_ASYNC = "workflow_async.py 里也要先填好令牌和 API_BASE。"
+STOPPED = "已按 Ctrl-C 停止。"
+
+# 运行有了结局的时候
+TRIMMED = "\n注意: 输出太大，Coze 把它截断了（is_output_trimmed），结果不完整。"
+
+
+def list_facts(facts):
+    """一行一条「名称: 内容」；没有内容的不说。"""
+    return "\n".join(f"{name}: {fact}" for name, fact in facts.items() if fact)
+
+
+def describe_sync_request(workflow, inputs):
+    """就要发送运行请求了。"""
+    return f"""{RULE}
+Coze 工作流同步执行
+{RULE}
+工作流 ID: {workflow}
+输入参数: {as_text(inputs)}
+{THIN_RULE}
+正在发送请求..."""
+
+
+def describe_no_answer(cause, seconds):
+    """没有收完回复：为什么，怎么办。两个参数是 NoAnswer 的。"""
+    why = cause or f"等了 {seconds} 秒，没有收到完整的回复。"
+    advice = "请检查网络、代理和 API_BASE。"
+    if "CERTIFICATE_VERIFY_FAILED" in cause:
+        advice = """证书不对：请检查电脑的时间；
+公司的网络，请把公司的证书文件写进环境变量 REQUESTS_CA_BUNDLE。"""
+    if "Missing dependencies for SOCKS" in cause:
+        advice = "SOCKS 代理需要另外安装: python -m pip install pysocks"
+    return f"网络错误: {why} {advice}"
+
+
+def advise(reply):
+    """没有得到一次运行，或者没有查到状态：怎么办。"""
+    if not reply.code or "session_key" in reply.answer.text:  # Studio 这样说它没有的地址
+        return "这不像 Coze 的回复：请检查 API_BASE、代理和网关。"
+    return ADVICE.get(reply.code, CHECK_WORKFLOW)
+
+
+def describe_reply(reply):
+    """一次拒绝（或看不懂的回复）的全部细节，和建议。网页只留开头。"""
+    answer = reply.answer
+    said = f"完整回复: \n{as_text(reply.body)}"
+    if not answer.text.lstrip().startswith(("{", "[")):  # 这样开头的可能是没有收好的结果
+        said = f"回复不是 JSON，共 {len(answer.text)} 个字符\n{answer.text[:2000]}"
+    facts = {
+        "HTTP 状态": answer.status,
+        "logid": first_text(answer.headers, "X-Tt-Logid", "X-Log-Id"),
+        "要求转到另一个地址，脚本没有跟随": first_text(answer.headers, "Location"),
+    }
+    return f"{list_facts(facts)}\n{said}\n建议: {advise(reply)}"
+
+
+def describe_unsaved(error, path, printed):
+    """记录没有写成文件。printed: 完整的记录打印出来了吗。"""
+    if not printed:
+        return f"\n文件没有写成: {error}\n记录也没有能打印出来。"
+    return f"\n文件没有写成: {error}\n完整的记录打印在上面，请原样保存为 {path}（UTF-8 编码）。"
+
+
+def describe_saved(path, folder):
+    """结果的文件。folder: 它所在的文件夹；不必说时是空串。"""
+    return list_facts({"结果已保存到文件": path, "所在的文件夹": folder})
+
+
+def describe_cost(reply):
+    """运行的页面和消耗；Coze 给了才有。"""
+    return list_facts({"运行详情页面（7 天内有效）": reply.page, "消耗 Token 数": reply.tokens})
+
+
+def describe_failure(error):
+    """运行失败了。"""
+    facts = {
+        "\n运行失败": error["message"] or "Coze 没有说明原因。",
+        "错误码": error["code"],
+        "建议": ADVICE.get(error["code"], CHECK_WORKFLOW),
+    }
+    return f"{list_facts(facts)}\n这次运行已经发生，会计费；脚本不会自动重新运行。"
+
+
+def describe_question(reply):
+    """运行停在提问处。"""
+    return f"""运行停下来等待一个回答，脚本不能回答。请在 Coze 平台上回答它，它才会继续。
+{list_facts({"问题": reply.question, "运行的页面": reply.page})}"""
+
+
+def describe_go_on(record, command):
+    """运行还没有结束，怎样接着等。"""
+    return f"""运行 ID (run_id): {record["run_id"]}
+运行在 Coze 上继续，用下面的命令接着等，不会重新运行，不会重复计费:
+{command}"""
+
+
+def describe_result(record, saved, cost):
+    """一次同步运行的回复和结果。saved: 结果的文件；cost: 运行的页面和消耗；没有时都是空串。"""
+    status = record["status"]
+    title = "请求已完成，但是没有得到结果。"
+    result = f"执行状态: {status}"
+    if status == "completed":
+        title = "请求成功！"
+        result += f"\n输出结果: {as_text(record['outputs'])}"
+    if cost:
+        result += f"\n{cost}"
+    reply = f"\n{title}\n{RULE}\n响应结果:\n{as_text(record['response'])}\n{RULE}"
+    return "\n\n".join(filter(None, [reply, saved, result]))
+
+
+# ======== 流程：检查配置，发送，等待，显示结果 ========
+
+WORKFLOW = choose_setting(WORKFLOW_ID, "your_actual_", "COZE_WORKFLOW_ID")
+EXIT_COMPLETED = 0
+EXIT_FAILED = 1
+EXIT_SETTINGS = 2
+EXIT_UNFINISHED = 3
+
+
+class Stop(Exception):
+    """到此为止。三个参数：要说的话，退出状态，工作流可能运行过吗（不必说的是 None）。"""
+
+
+def now():
+    """本机时间，2025-10-28T15:58:40Z。"""
+    return f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def refuse(*problems):
+    """抛出 Stop：有问题，一次全部说出来。"""
+    if problems:
+        words = "\n  - ".join(["配置有问题，没有发送任何请求:", *problems])
+        raise Stop(words, EXIT_SETTINGS, None)
+
+
+def is_seconds(value):
+    """可以用的秒数吗。"""
+    return type(value) in (int, float) and 0 < value <= 86400
+
+
+def run_problems():
+    """新的一次运行要用的配置和文件夹不能用的地方，每处一句话。"""
+    if type(WORKFLOW_ID) not in (str, int):
+        yield "WORKFLOW_ID 要写成引号里的文字，引号后面不能有逗号"
+    elif not WORKFLOW or WORKFLOW.startswith("your_actual_"):
+        yield "WORKFLOW_ID 还没有填写，也没有设置环境变量 COZE_WORKFLOW_ID"
+    elif re.match(r"(?i)https://api\.coze\.(cn|com)\b", BASE) and re.search("[^0-9]", WORKFLOW):
+        yield """WORKFLOW_ID 要全是数字：
+    它在工作流页面的地址里，workflow_id= 后面（应用里是 /workflow/ 后面）"""
+    if not isinstance(INPUTS, dict):
+        yield 'INPUTS 要像 {"a": 1} 这样'
     try:
-        check_settings({"TIMEOUT": TIMEOUT}, [])
-        body, started = run_body(is_async=False), iso_time(int(time.time()))
-        say(f"{RULE}\nCoze 工作流同步执行\n{RULE}\n工作流 ID: {text_of(WORKFLOW_ID)}")
-        say(f"输入参数: {as_text(INPUTS)}\n{THIN_RULE}\n正在发送请求...")
-        answer = call("/v1/workflow/run", TIMEOUT, body, f"已等待 {{waited}} / {TIMEOUT} 秒")
-        record = first_record(answer, started, "completed")
-        path, saved = keep(record, file_name(record))
-        signal.signal(signal.SIGINT, ctrl_c)
-        completed = record["status"] == "completed"
-        say(f"\n{'请求成功！' if completed else '请求已完成，但是没有得到结果。'}\n{RULE}")
-        say(f"响应结果:\n{as_text(record['response'])}\n{RULE}\n")
-        if saved:
-            say(f"结果已保存到文件: {path}\n")
-        say(f"执行状态: {record['status']}")
-        if completed:
-            say(f"输出结果: {as_text(record['outputs'])}")
-        tell_the_rest(record)
-        if record["status"] not in ENDED:
-            keep(record, path, leaving=True)
-        return EXIT_COMPLETED if completed and saved else EXIT_FAILED
-    except (RunError, KeyboardInterrupt) as error:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        stopped = f"已按 Ctrl-C 停止。{'' if record else did_it_run(body.sent)}", EXIT_CTRL_C
-        words, status = error.args if isinstance(error, RunError) else stopped
-        say(f"\n{words}", "stderr")
-        if record:
-            keep(record, path, leaving=True)
-        return int(status)
+        make_body(is_async=True)
+    except (TypeError, ValueError, RecursionError) as error:
+        yield f"INPUTS 或者 EXT 不能写成 JSON: {error}"
+    try:
+        try_folder()
+    except OSError as error:
+        yield f"当前文件夹不能写，结果会存不下来: {error}"
+
+
+def timeout_problems():
+    """TIMEOUT 不能用时，一句话。"""
+    if not is_seconds(TIMEOUT):
+        yield "TIMEOUT 要大于 0，最多 86400"
+
+
+def make_body(is_async):
+    """运行请求的正文（Coze 文档 workflow_run）。抛出 TypeError、ValueError、RecursionError。"""
+    fields = {
+        "workflow_id": WORKFLOW,
+        "parameters": INPUTS,
+        "is_async": is_async,
+        "bot_id": BOT_ID,
+        "app_id": APP_ID,
+        "ext": EXT,
+        "workflow_version": WORKFLOW_VERSION,
+        "connector_id": CONNECTOR_ID,
+    }
+    given = {name: value for name, value in fields.items() if value is not None}
+    for name, value in given.items():
+        if type(value) is int:  # ID 写成了数字，没有引号
+            given[name] = str(value)
+    text = json.dumps(given, ensure_ascii=False, allow_nan=False)
+    return RunBody(text.encode("utf-8", "backslashreplace"))
+
+
+def saved_words(path):
+    """结果保存在哪里；文件夹就是脚本所在的，不说。"""
+    folder = os.path.dirname(os.path.abspath(path))
+    if folder == os.path.dirname(os.path.abspath(SCRIPT)):
+        folder = ""
+    return describe_saved(path, folder)
+
+
+def keep(record, path):
+    """把记录写进文件，返回说它在哪里的话；写不成，就马上整个放在屏幕上，返回空串。"""
+    try:
+        write_file(path, as_text(record))
+        return saved_words(path)
+    except OSError as error:
+        text = json.dumps(record, indent=2)  # 只有 ASCII，什么编码的控制台都不会改动它
+        printed = say(text) or say(text, "stderr")
+        say(describe_unsaved(error, path, printed), "stderr")
+        return ""
+
+
+def go_on_command(script, path):
+    """接着等待的命令，可以粘贴到终端里。script: workflow_async.py 在哪里。"""
+    python = "python3"
+    if os.name == "nt":
+        python = "python"
+    return f'{python} "{script}" "{path}"'
+
+
+def show_waited(waited):
+    """在终端上原地改写一行：等了几秒。"""
+    if is_terminal():
+        say(f"\r已等待 {waited} / {TIMEOUT} 秒", end="")
+
+
+def erase_waited():
+    """擦掉那一行。"""
+    if is_terminal():
+        say(f"\r{' ' * 40}\r", end="")
+
+
+def send(body):
+    """发送运行请求，返回它的回复。抛出 Stop：没有得到一次运行，也没有结果。"""
+    try:
+        answer = post_run(body, TIMEOUT, show_waited)
+    except NoAnswer as problem:
+        raise Stop(describe_no_answer(*problem.args), EXIT_FAILED, body.was_read) from problem
     finally:
-        signal.signal(signal.SIGINT, ctrl_c)
+        erase_waited()
+    reply = read_reply(decode(answer.text), answer)
+    if not reply.run_id and not has_result(reply):
+        raise Stop(describe_reply(reply), EXIT_FAILED, may_have_run(reply))
+    return reply
+
+
+def sync_record(reply, moment):
+    """运行的记录。moment: 发送之前的时间，Coze 没有给 created_at 时用它。"""
+    run = {
+        "run_id": reply.run_id or f"unknown-{os.urandom(4).hex()}",
+        "workflow_id": WORKFLOW,
+        "inputs": INPUTS,
+        "created_at": reply.created_at or moment,
+    }
+    return make_record(run, reply, reply.status or "completed", now())
+
+
+def show_result(record, reply, path, saved):
+    """显示回复和结果。saved: 结果保存在哪里。"""
+    say(describe_result(record, saved, describe_cost(reply)))
+    if record["status"] == "failed":
+        say(describe_failure(reply.error), "stderr")
+    if record["status"] == "interrupted":
+        say(f"\n{describe_question(reply)}", "stderr")
+    if reply.is_trimmed:
+        say(TRIMMED, "stderr")
+    if record["status"] not in ENDED:
+        script = os.path.join(os.path.dirname(SCRIPT), "workflow_async.py")
+        say(f"\n{FILL_IN_ASYNC}", "stderr")
+        say(describe_go_on(record, go_on_command(script, path)), "stderr")
+
+
+def exit_status(record, saved):
+    """运行的结局 -> 退出状态。"""
+    if record["status"] == "interrupted":
+        return EXIT_UNFINISHED
+    if record["status"] == "completed" and saved:
+        return EXIT_COMPLETED
+    return EXIT_FAILED
+
+
+def leave_early(words, chance):
+    """没有得到一次运行：说为什么，它运行过没有。"""
+    say(f"\n{words}{CHANCES[chance]}", "stderr")
+    if chance:
+        say(LONGER_RUNS, "stderr")
+
+
+def check_arguments():
+    """命令行只有 --help；不是以文件运行的，不看命令行。"""
+    if SCRIPT:
+        raw = argparse.RawDescriptionHelpFormatter
+        argparse.ArgumentParser(description=__doc__, formatter_class=raw).parse_args()
+
+
+@ctrl_c_noted()
+def main():
+    """一次同步运行，从头到尾；返回退出状态。"""
+    check_arguments()
+    body = RunBody()  # 还没有读过：什么也没有发送
+    record = None
+    path = ""
+    try:
+        refuse(*account_problems(), *run_problems(), *timeout_problems())
+        body = make_body(is_async=False)
+        say(describe_sync_request(WORKFLOW, INPUTS))
+        moment = now()
+        reply = send(body)
+        record = sync_record(reply, moment)
+        path = file_name(record)
+        saved = keep(record, path)
+        show_result(record, reply, path, saved)
+        return exit_status(record, saved)
+    except Stop as stop:
+        words, status, chance = stop.args
+        leave_early(words, chance)
+        return status
+    except KeyboardInterrupt:
+        if record is None:
+            leave_early(STOPPED, body.was_read)
+        else:
+            say(f"\n{STOPPED}\n{keep(record, path)}", "stderr")
+        raise
 
 
 if __name__ == "__main__":
-    atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)  # 解释器收尾时的 Ctrl-C 不改变退出状态
+    sys.excepthook = quiet_interrupt
     sys.exit(main())

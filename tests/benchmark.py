@@ -49,7 +49,13 @@ def serve(kind):
     """在这个进程里运行替身，打印环境变量，直到被结束。big: 每个结果是 20 MB 的文本。"""
     server = FakeCoze()
     if kind == "big":
-        reply = {"code": 0, "msg": "", "data": "文" * (20 * MB // 3), "execute_id": "7", "debug_url": "https://x/"}
+        reply = {
+            "code": 0,
+            "msg": "",
+            "data": "文" * (20 * MB // 3),
+            "execute_id": "7",
+            "debug_url": "https://x/",
+        }
         server.replies.extend([Reply(json.dumps(reply, ensure_ascii=False).encode("utf-8"))] * 1000)
     with server:
         print(json.dumps(server.environment), flush=True)
@@ -64,7 +70,9 @@ def run_once(command, environment, folder):
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.WEXITSTATUS(status)
     assert process.returncode == 0, command
-    return time.perf_counter() - started, usage.ru_maxrss / (1024 if sys.platform == "linux" else MB)
+    return time.perf_counter() - started, usage.ru_maxrss / (
+        1024 if sys.platform == "linux" else MB
+    )
 
 
 def compare(kind, names, rounds):
@@ -73,33 +81,47 @@ def compare(kind, names, rounds):
         (Path(folder) / "bare.py").write_text(BARE, encoding="utf-8")
         (Path(folder) / "sdk.py").write_text(SDK, encoding="utf-8")
         edit_settings(Path(shutil.copy(ROOT / SYNC, folder)), {})
-        command, measured = [sys.executable, __file__, "--serve", kind], {name: [] for name in names}
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        command, measured = (
+            [sys.executable, __file__, "--serve", kind],
+            {name: [] for name in names},
+        )
+        with subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as server:
             environment = {**os.environ, **json.loads(server.stdout.readline())}
             for _ in range(rounds + 1):
                 for name in random.sample(names, len(names)):
                     measured[name].append(run_once([sys.executable, name], environment, folder))
             server.stdin.close()
-    return {name: list(map(statistics.median, zip(*pairs[1:]))) for name, pairs in measured.items()}  # 第一轮是热身
+    return {
+        name: list(map(statistics.median, zip(*pairs[1:]))) for name, pairs in measured.items()
+    }  # 第一轮是热身
 
 
 def ratio(kind, other, rounds):
     """时间和内存是 other 的几倍，括号里是两边的中位数。"""
     medians = compare(kind, [SYNC, other], rounds)
     columns = zip(medians[SYNC], medians[other], ("秒", "MiB"))
-    return " | ".join(f"{ours / others:.2f} 倍（{ours:.2f} / {others:.2f} {unit}）" for ours, others, unit in columns)
+    return " | ".join(
+        f"{ours / others:.2f} 倍（{ours:.2f} / {others:.2f} {unit}）"
+        for ours, others, unit in columns
+    )
 
 
 def main():
     """测量并打印表格。"""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=15, help="短的运行重复几次，默认 15")
     parser.add_argument("--serve", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
         return serve(options.serve)
 
-    print(f"{date.today()}，CPython {sys.version.split()[0]}，{sys.platform}，{os.cpu_count()} 核\n")
+    print(
+        f"{date.today()}，CPython {sys.version.split()[0]}，{sys.platform}，{os.cpu_count()} 核\n"
+    )
     print("| 一个完整的进程 | 与谁相比 | 时间 | 内存峰值 |\n| --- | --- | --- | --- |")
     for kind, label, other, rounds in (
         ("short", "很短的同步运行", "bare.py", options.rounds),

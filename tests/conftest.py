@@ -25,12 +25,20 @@ ROOT = Path(__file__).resolve().parent.parent
 SYNC, ASYNC = "workflow_sync.py", "workflow_async.py"
 BOTH = pytest.mark.parametrize("name", [SYNC, ASYNC])
 PYTHON = os.environ.get("TEST_PYTHON") or sys.executable
-WINDOWS = subprocess.check_output([PYTHON, "-c", "import os; print(os.name)"], stderr=subprocess.PIPE).strip() == b"nt"
+WINDOWS = (
+    subprocess.check_output(
+        [PYTHON, "-c", "import os; print(os.name)"], stderr=subprocess.PIPE
+    ).strip()
+    == b"nt"
+)
 FAST = {"INITIAL_POLL_INTERVAL": 0.02, "MAX_POLL_INTERVAL": 0.05}
 STARTED = {"code": 0, "msg": "", "execute_id": "7", "debug_url": "https://x/?execute_id=7"}
 TIMES = {"created_at": "2025-10-28T15:58:40Z", "updated_at": "2025-10-28T15:58:40Z"}
 MB = 2**20
-signal.signal(signal.SIGINT, signal.default_int_handler)  # 在后台启动的 pytest 会把「忽略 Ctrl-C」传给脚本
+CTRL_C = -signal.SIGINT  # 脚本由信号结束，shell 里的 $? 是 130
+signal.signal(
+    signal.SIGINT, signal.default_int_handler
+)  # 在后台启动的 pytest 会把「忽略 Ctrl-C」传给脚本
 
 
 def history(state, **entry):
@@ -43,7 +51,7 @@ def success(name, outputs, **extra):
     if name == SYNC:
         return [{"code": 0, "data": outputs, "execute_id": "7", **extra}]
     output = json.dumps({"Output": outputs}, ensure_ascii=False)
-    return [STARTED, {**history("Success", output=output), **extra}]
+    return [STARTED, history("Success", output=output, **extra)]
 
 
 def wait_for(condition, seconds=15):
@@ -62,7 +70,10 @@ def free_port():
 
 def expect(done, exit_status, *words, **fields):
     """退出状态，标准错误里一定有的话（成功又没有话时它是空的），记录里的字段；返回 done。"""
-    assert (done.status, [word for word in words if word not in done.stderr]) == (exit_status, []), done.stderr
+    assert (done.status, [word for word in words if word not in done.stderr]) == (
+        exit_status,
+        [],
+    ), done.stderr
     assert exit_status or words or not done.stderr, done.stderr
     assert not fields or {name: done.record.get(name) for name in fields} == fields
     return done
@@ -80,9 +91,9 @@ def limit_files(pid, size):
 
 # 用户可能已经填好了脚本：测试一定要对着替身，不能拿他的令牌去运行他的工作流
 SHIPPED = {
-    "YOUR_ACCESS_TOKEN": 'os.environ.get("COZE_API_TOKEN") or "your_actual_access_token"',
-    "WORKFLOW_ID": 'os.environ.get("COZE_WORKFLOW_ID") or "your_actual_workflow_id"',
-    "API_BASE": 'os.environ.get("COZE_API_BASE") or "https://api.coze.cn"',
+    "YOUR_ACCESS_TOKEN": '"your_actual_access_token"',
+    "WORKFLOW_ID": '"your_actual_workflow_id"',
+    "API_BASE": '"https://api.coze.cn"',
     "INPUTS": '{"param1": "value1", "param2": "value2"}',
 }
 
@@ -107,7 +118,9 @@ class Finished:
     def __init__(self, status, stdout, stderr, folder, server):
         self.status, self.stdout, self.stderr = status, stdout, stderr
         self.names = sorted(path.name for path in folder.glob("*.json") if path.is_file())
-        self.records = [json.loads((folder / name).read_text(encoding="utf-8")) for name in self.names]
+        self.records = [
+            json.loads((folder / name).read_text(encoding="utf-8")) for name in self.names
+        ]
         self.leftovers = sorted(path.name for path in folder.glob("*.tmp"))
         self.requests = server.requests if server else []
 
@@ -125,7 +138,9 @@ class Finished:
     @property
     def command(self):
         """独占一行、可以粘贴的命令：[解释器, 脚本, 文件]。"""
-        (line,) = (line for line in self.stderr.splitlines() if re.search(r"\.py\W.*\.json\W?$", line))
+        (line,) = (
+            line for line in self.stderr.splitlines() if re.search(r"\.py\W.*\.json\W?$", line)
+        )
         return [part.strip('"') for part in shlex.split(line, posix=not WINDOWS)]
 
 
@@ -138,17 +153,28 @@ class Script:
         edit_settings(self.path, {**FAST, **settings} if name == ASYNC else settings)
         drop = ("COZE_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "PYTHONUNBUFFERED")
         self.environment = {k: v for k, v in os.environ.items() if not k.upper().startswith(drop)}
-        self.environment.update(server.environment if server else {}, HOME=str(folder), PYTHONIOENCODING="utf-8")
+        self.environment.update(
+            server.environment if server else {}, HOME=str(folder), PYTHONIOENCODING="utf-8"
+        )
 
     def start(self, *args, script=None, disk=None, until=0, **options):
         """script: 命令里脚本的写法；disk: 它写的文件最多几个字节；until: 等到服务器收到这么多请求。"""
         command = options.pop("command", [PYTHON, script or self.path.name, *args])
-        options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL, **options}
+        options = {
+            "stdout": subprocess.PIPE,
+            "stderr": subprocess.PIPE,
+            "stdin": subprocess.DEVNULL,
+            **options,
+        }
         if disk is not None:
             self.environment.pop("COVERAGE_PROCESS_START", None)  # 它也写文件
             options["preexec_fn"] = partial(limit_files, 0, disk)
-        process = subprocess.Popen(command, cwd=self.folder, env=self.environment, start_new_session=True, **options)
-        kill = partial(os.killpg, process.pid, signal.SIGKILL) if os.name == "posix" else process.kill
+        process = subprocess.Popen(
+            command, cwd=self.folder, env=self.environment, start_new_session=True, **options
+        )
+        kill = (
+            partial(os.killpg, process.pid, signal.SIGKILL) if os.name == "posix" else process.kill
+        )
         self.stack.callback(process.wait)
         self.stack.callback(lambda: process.poll() is None and kill())  # 和它启动的进程
         wait_for(lambda: until == 0 or len(self.server.requests) >= until)
@@ -156,12 +182,21 @@ class Script:
 
     def finish(self, process):
         encoding = self.environment["PYTHONIOENCODING"].partition(":")[0]
-        texts = [(out or b"").decode(encoding).replace("\r\n", "\n") for out in process.communicate(timeout=40)]
+        texts = [
+            (out or b"").decode(encoding).replace("\r\n", "\n")
+            for out in process.communicate(timeout=40)
+        ]
         assert "Traceback" not in texts[1], texts[1]
         return Finished(process.returncode, *texts, self.folder, self.server)
 
     def run(self, *args, **options):
         return self.finish(self.start(*args, **options))
+
+    def rewrite(self, old, new):
+        """改脚本里的一处，像用户用编辑器那样。"""
+        source = self.path.read_text(encoding="utf-8")
+        assert old in source
+        self.path.write_text(source.replace(old, new), encoding="utf-8")
 
 
 @pytest.fixture

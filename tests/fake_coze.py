@@ -57,7 +57,9 @@ class FakeCoze(ThreadingHTTPServer):
     def __init__(self, seconds=0.0, replies=(), port=0):
         super().__init__(("127.0.0.1", port), Handler)
         self.seconds = seconds
-        self.replies = deque(reply if isinstance(reply, Reply) else Reply(reply) for reply in replies)
+        self.replies = deque(
+            reply if isinstance(reply, Reply) else Reply(reply) for reply in replies
+        )
         self.requests = []
         self.connections = []
         self.stopping = threading.Event()
@@ -72,7 +74,9 @@ class FakeCoze(ThreadingHTTPServer):
     @property
     def environment(self):
         """脚本和官方 SDK 示例读取的环境变量；系统代理不能拦截发往本机的请求。"""
-        no_proxy = ",".join(filter(None, [os.environ.get("NO_PROXY") or os.environ.get("no_proxy"), "127.0.0.1"]))
+        no_proxy = ",".join(
+            filter(None, [os.environ.get("NO_PROXY") or os.environ.get("no_proxy"), "127.0.0.1"])
+        )
         return {
             "COZE_API_TOKEN": TOKEN,
             "COZE_WORKFLOW_ID": WORKFLOW_ID,
@@ -82,7 +86,9 @@ class FakeCoze(ThreadingHTTPServer):
         }
 
     def __enter__(self):
-        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        threading.Thread(
+            target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+        ).start()
         return self
 
     def __exit__(self, *exc_info):
@@ -105,7 +111,7 @@ class FakeCoze(ThreadingHTTPServer):
         match = re.fullmatch("/v1/workflows/([^/]+)/run_histories/([^/]+)", path)
         if method == "GET" and match:
             return self.run_history(*match.groups())
-        return 404, self.refusal(4000, f"no such address: {method} {path}")
+        return 404, "404 page not found"
 
     def refusal(self, code, msg):
         return {"code": code, "msg": msg, "detail": {"logid": self.logid()}}
@@ -120,8 +126,14 @@ class FakeCoze(ThreadingHTTPServer):
             is_async = request.get("is_async", False)
         except (ValueError, KeyError, TypeError):
             return 400, self.refusal(4000, "The request body is no JSON object with a workflow_id")
-        if not (isinstance(workflow_id, str) and isinstance(parameters, dict) and isinstance(is_async, bool)):
-            return 400, self.refusal(4000, "workflow_id is a string, parameters an object, is_async a boolean")
+        if not (
+            isinstance(workflow_id, str)
+            and isinstance(parameters, dict)
+            and isinstance(is_async, bool)
+        ):
+            return 400, self.refusal(
+                4000, "workflow_id is a string, parameters an object, is_async a boolean"
+            )
         if workflow_id != WORKFLOW_ID:
             return 200, self.refusal(4200, f"Requested resource workflow does not exist. {OURS}")
         with self.lock:
@@ -171,13 +183,17 @@ class FakeCoze(ThreadingHTTPServer):
         }
 
     def end_node(self, run):
-        return json.dumps({"output": "来自本地替身的回答", "inputs": run["inputs"]}, ensure_ascii=False)
+        return json.dumps(
+            {"output": "来自本地替身的回答", "inputs": run["inputs"]}, ensure_ascii=False
+        )
 
     def usage(self):
         return {"input_count": 50, "output_count": 100, "token_count": 150}
 
     def debug_url(self, run_id):
-        return f"{self.url}/work_flow?execute_id={run_id}&space_id=1&workflow_id={quote(WORKFLOW_ID)}"
+        return (
+            f"{self.url}/work_flow?execute_id={run_id}&space_id=1&workflow_id={quote(WORKFLOW_ID)}"
+        )
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -198,7 +214,9 @@ class Handler(BaseHTTPRequestHandler):
         with self.server.lock:
             reply = self.server.replies.popleft() if self.server.replies else None
         if reply is None:
-            status, value = self.server.answer(self.command, urlsplit(self.path).path, self.headers, body)
+            status, value = self.server.answer(
+                self.command, urlsplit(self.path).path, self.headers, body
+            )
             reply = Reply(value, status)
         self.server.stopping.wait(reply.delay)
         if reply.fault in ("reset", "close", "hang"):
@@ -240,7 +258,9 @@ class Handler(BaseHTTPRequestHandler):
             self.server.stopping.wait()
         if fault == "reset":
             self.connection.setsockopt(
-                socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
+                socket.SOL_SOCKET,
+                socket.SO_LINGER,
+                struct.pack("hh" if os.name == "nt" else "ii", 1, 0),
             )
             self.rfile.close()
             self.wfile.close()
@@ -253,21 +273,36 @@ FILLED_IN = """{} 里已经填写了令牌、工作流 ID 或 API_BASE，它们�
 
 
 def is_filled_in(path):
-    """用户填写过的脚本：三项里有一项不再取自环境变量。"""
+    """用户填写过的脚本：三项里有一项不是原来的样子，环境变量对它不起作用。"""
     with open(path, encoding="utf-8") as file:
         source = file.read()
-    names = ("COZE_API_TOKEN", "COZE_WORKFLOW_ID", "COZE_API_BASE")
-    return "YOUR_ACCESS_TOKEN = " in source and not all(f'os.environ.get("{name}")' in source for name in names)
+    untouched = {
+        "YOUR_ACCESS_TOKEN": "your_actual_",
+        "WORKFLOW_ID": "your_actual_",
+        "API_BASE": "https://api.coze.cn",
+    }
+    lines = {name: f'\n{name} = "{start}' for name, start in untouched.items()}
+    return lines["YOUR_ACCESS_TOKEN"][:-12] in source and not all(
+        line in source for line in lines.values()
+    )
 
 
 def main(argv=None):
     """命令行；返回脚本的退出状态。"""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seconds", type=float, default=3, help="工作流运行的秒数，默认 3")
     parser.add_argument(
-        "--at-once", action="store_const", const=0, dest="seconds", help="工作流立刻完成；异步仍要查询三次"
+        "--at-once",
+        action="store_const",
+        const=0,
+        dest="seconds",
+        help="工作流立刻完成；异步仍要查询三次",
     )
-    parser.add_argument("script", nargs="?", metavar="SCRIPT", help="要运行的脚本，例如 workflow_async.py")
+    parser.add_argument(
+        "script", nargs="?", metavar="SCRIPT", help="要运行的脚本，例如 workflow_async.py"
+    )
     parser.add_argument("args", nargs=argparse.REMAINDER, metavar="ARGS", help="传给脚本的参数")
     options = parser.parse_args(argv)
     for stream in (sys.stdout, sys.stderr):
@@ -280,7 +315,9 @@ def main(argv=None):
             signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C 由脚本处理，这里只等它结束
             command = [sys.executable, options.script, *options.args]
             return subprocess.call(command, env={**os.environ, **server.environment})
-        print(f"本地替身在 {server.url} 上等候，按 Ctrl-C 结束。把下面几行粘贴到另一个终端里，再运行脚本:")
+        print(
+            f"本地替身在 {server.url} 上等候，按 Ctrl-C 结束。把下面几行粘贴到另一个终端里，再运行脚本:"
+        )
         form = '$env:{} = "{}"' if os.name == "nt" else "export {}={}"
         for name, value in server.environment.items():
             print(form.format(name, value), flush=True)

@@ -2,7 +2,6 @@
 
 import json
 import re
-import signal
 import socket
 import ssl
 import time
@@ -17,9 +16,7 @@ import workflow_async as w
 
 QUICK = {SYNC: {"TIMEOUT": 0.5}, ASYNC: {"START_TIMEOUT": 0.5}}
 RESULT = {"code": 0, "data": "x", "execute_id": "7"}
-NOT_SENT, NOT_RUN, MAYBE = "请求没有发出：工作流没有运行，不会计费", "工作流没有运行，不会计费", "可能正在运行并计费"
-NO_CODES = [4000, 4009, 4011, 4019, 4020, 4022, 4100, 4101, 4200, 6003, 6031, 700012006, 720702004]
-MAYBE_CODES = [4013, 5000, 4314, 6023, 6039, 720701013, 777777775, 1, "x", 0, -4000, 400]
+NOT_RUN, MAYBE = "工作流没有运行，不会计费", "可能正在运行并计费"
 NO_STATUSES = [*range(300, 400), 400, 401, 403, 404, 405, 407, 413, 429]
 
 
@@ -27,57 +24,91 @@ def verdict(done):
     """屏幕上怎么说：NOT_RUN 或 MAYBE，只说其中一个。请求一定只有一个，也没有文件。"""
     assert (done.status, done.names, len(done.requests)) == (1, [], 1)
     (told,) = [words for words in (NOT_RUN, MAYBE) if words in done.stderr]
-    assert ("不会自动重发" in done.stderr, "查看运行记录" in done.stderr) == (told == MAYBE, told == MAYBE)
+    assert ("不会自动重发" in done.stderr, "查看运行记录" in done.stderr) == (
+        told == MAYBE,
+        told == MAYBE,
+    )
     return told
 
 
-def test_codes_and_statuses_that_mean_no_run():
-    def is_refused(status, reply):
-        return NOT_RUN in w.did_it_run(True, w.Answer(status, {}, reply, ""))
-
-    codes = [*NO_CODES, *map(str, NO_CODES), *MAYBE_CODES]
-    assert [code for code in codes if not is_refused(200, {"code": code})] == MAYBE_CODES
-    assert [status for status in range(200, 600) if is_refused(status, {"message": "no code"})] == NO_STATUSES
-
-
 TOLD = [
-    (NOT_RUN, Reply({"code": 4011, "detail": {"logid": "L1"}}), "HTTP 状态: 200", "充值", "logid: L1"),
-    (NOT_RUN, Reply({"code": 4101}, 502, {"X-Tt-Logid": "L2"}), "HTTP 状态: 502", "权限", "logid: L2"),
-    (NOT_RUN, Reply({"code": "6003", "msg": "paid"}), "错误码 code: 6003", "付费", "workflow_sync.py"),
+    (
+        NOT_RUN,
+        Reply({"code": 4011, "detail": {"logid": "L1"}}),
+        "HTTP 状态: 200",
+        "充值",
+        '"logid": "L1"',
+    ),
+    (
+        NOT_RUN,
+        Reply({"code": 4101}, 502, {"X-Tt-Logid": "L2"}),
+        "HTTP 状态: 502",
+        "权限",
+        "logid: L2",
+    ),
+    (
+        NOT_RUN,
+        Reply({"code": "6003", "msg": "paid"}),
+        '"msg": "paid"',
+        "付费",
+        "workflow_sync.py",
+    ),
     (NOT_RUN, Reply({"code": 4200, "status": "failed", "execute_id": "0"}), "发布", "WORKFLOW_ID"),
-    (NOT_RUN, Reply({"code": "400", "msg": "no JSON"}, 400), "错误信息 msg: no JSON\n"),
-    (NOT_RUN, Reply({"error": "unauthorized"}, 401), "错误信息 msg: unauthorized"),
+    (NOT_RUN, Reply({"code": "400", "msg": "no JSON"}, 400), "no JSON", "API_BASE"),
+    (NOT_RUN, Reply({"error": "unauthorized"}, 401), "unauthorized"),
     (NOT_RUN, Reply({"data": "a result?"}, 302)),
     (MAYBE, Reply({"code": 5000, "msg": "internal error"}, 400), "稍后再试"),
-    (MAYBE, Reply({"code": 123456, "msg": "怪事"}), "错误码 code: 123456\n错误信息 msg: 怪事"),
+    (MAYBE, Reply({"code": 123456, "msg": "怪事"}), "怪事", "logid"),
     (MAYBE, Reply({"code": 400, "msg": "not by HTTP"})),
-    (MAYBE, Reply({"code": 6039, "debug_url": "https://x/?execute_id=0"}), "提问之前的节点已经运行过"),
+    (
+        MAYBE,
+        Reply({"code": 6039, "debug_url": "https://x/?execute_id=0"}),
+        "提问之前的节点已经运行过",
+    ),
     (MAYBE, Reply({"code": 720701013, "msg": "node broke"}, 404), "WORKFLOW_ID"),
-    (MAYBE, Reply({"code": 0, "data": ""}, 403)),
+    (NOT_RUN, Reply({"code": 401, "msg": "missing session_key in cookie"}, 401), "API_BASE"),
+    (NOT_RUN, Reply({"code": 700012006, "msg": "missing session_key in cookie"}), "API_BASE"),
+    (MAYBE, Reply({"code": 500, "message": "gateway words"}, 500), "gateway words", "API_BASE"),
+    (NOT_RUN, Reply({"code": 4000, "msg": "m"}), "INPUTS", "WORKFLOW_ID", "APP_ID", "BOT_ID"),
+    (NOT_RUN, Reply({"code": 4006, "msg": "m"}), "BOT_ID"),
+    (NOT_RUN, Reply({"code": 4015, "msg": "m"}), "BOT_ID"),
+    (NOT_RUN, Reply({"code": 4008, "msg": "m"}), "明天"),
+    (NOT_RUN, Reply({"code": 4100, "msg": "m"}), "令牌", "coze.cn", "coze.com"),
+    (NOT_RUN, Reply({"code": 4101, "msg": "m"}), "权限", "coze.cn", "coze.com"),
+    (NOT_RUN, Reply({"code": 4200, "msg": "m"}), "发布", "coze.cn", "coze.com"),
+    (NOT_RUN, Reply({"code": 700012006, "msg": "access token invalid"}), "令牌", "coze.com"),
+    (MAYBE, Reply({"code": 720701013, "msg": "server issues"}), "稍后再试"),
+    # 没有 ID 的失败和提问不留记录
+    (MAYBE, Reply({"status": "failed", "error": {"code": "X1", "message": "node 3"}}), "node 3"),
+    (MAYBE, Reply({"code": 0, "interrupt_data": {"data": "how old?"}}), "how old?"),
     (MAYBE, Reply({"code": 0, "execute_id": 0, "data": None})),
     (MAYBE, Reply({"code": 0, "data": []})),
-    (MAYBE, Reply({"error": "upstream timed out"}), "错误信息 msg: upstream timed out"),
+    (MAYBE, Reply({"error": "upstream timed out"}), "upstream timed out"),
     (MAYBE, Reply({"status": "running", "data": ""})),
     (MAYBE, Reply({"success": False, "data": {}})),
     (MAYBE, Reply({"data": {"message": "oops"}}, 500)),
     # 不是 JSON 对象的，和没有收好的结果：后者一个字也不少
     (MAYBE, Reply(""), "不是 JSON"),
-    (MAYBE, Reply({}), "{}"),
+    (MAYBE, Reply({}), "完整回复: \n{}"),
     (MAYBE, Reply([{"data": "y" * 3000}]), "y" * 3000),
     (MAYBE, Reply(b'{"code": 0, "data": "' + b"x" * 3000 + b'\xff"}'), "x" * 3000),
-    (MAYBE, Reply('{"code": 0, "data": ' + "[" * 20_000, 400), "[" * 20_000),
-    (MAYBE, Reply(b'{"code": 5000, "msg": "\xe6\xa8\xa1\xe5\x9e"}', 400), "5000"),
-    (MAYBE, Reply('\n {"code": 6023, "msg": "x" oops}' + "x" * 3000, 401), "oops}" + "x" * 3000),
+    (MAYBE, Reply('{"code": 0, "data": ' + "[" * 20_000), "[" * 20_000),
+    (NOT_RUN, Reply('\n {"code": 6023, "msg": "x" oops}' + "x" * 3000, 401), "oops}" + "x" * 3000),
 ]
 
 
-@pytest.mark.parametrize(("number", "told", "reply", "words"), [(n, t, r, w) for n, (t, r, *w) in enumerate(TOLD)])
+@pytest.mark.parametrize(
+    ("number", "told", "reply", "words"), [(n, t, r, w) for n, (t, r, *w) in enumerate(TOLD)]
+)
 def test_refusal_is_told_in_full(run, number, told, reply, words):
     name, body = [SYNC, ASYNC][number % 2], reply.body if isinstance(reply.body, dict) else {}
     done = expect(run(name, reply), 1, f"HTTP 状态: {reply.status}\n", *words)
     assert verdict(done) == told
-    assert (f"完整回复: \n{json.dumps(body, ensure_ascii=False, indent=2)}" in done.stderr) == bool(body)
-    assert ("API_BASE" in done.stderr) == ("code" not in body)
+    assert (
+        f"完整回复: \n{json.dumps(body, ensure_ascii=False, indent=2)}" in done.stderr
+    ) == isinstance(reply.body, dict)
+    assert "code" in body or "API_BASE" in done.stderr
+    assert "RUN_HISTORY_PATH" not in done.stderr
     assert ("workflow_async.py" in done.stderr) == (name == SYNC and told == MAYBE)
 
 
@@ -89,15 +120,18 @@ def test_page_instead_of_a_reply(run, status):
     assert verdict(done) == (NOT_RUN if status in NO_STATUSES else MAYBE)
     assert f"共 {6 + 7 * 43_000} 个字符\n<html>a page" in done.stderr
     assert 2000 < len(done.stderr) < 2700
-    order = f"HTTP 状态: {status}\n.*logid: L-header\n.*计费.*API_BASE"
-    assert re.search(order, done.stderr[done.stderr.rindex("a page") :], re.DOTALL)
+    order = f"HTTP 状态: {status}\n.*logid: L-header\n.*<html>a page.*API_BASE.*计费"
+    assert re.search(order, done.stderr, re.DOTALL)
 
 
 FAULTS = [
     *[Reply(RESULT, fault=fault) for fault in ("reset", "close", "half", "stall", "hang", "drip")],
     html(503, **{"Retry-After": "0"}),
     Reply("gzip it is not", 200, {"Content-Encoding": "gzip"}),
-    Reply('{"code": 0, "data": "half', headers={"Transfer-Encoding": "chunked", "Content-Length": None}),
+    Reply(
+        '{"code": 0, "data": "half',
+        headers={"Transfer-Encoding": "chunked", "Content-Length": None},
+    ),
 ]
 
 
@@ -111,49 +145,58 @@ def test_request_that_may_have_arrived_is_not_sent_again(run, name, reply):
 def test_patience_is_total(run, name):
     """每 0.1 秒来一个字节的服务器：从连接起一共等这么久，不是从最后一个字节起。"""
     started = time.monotonic()
-    done = run(name, Reply({**RESULT, "data": "x" * 200}, fault="drip"), **dict.fromkeys(QUICK[name], 1))
+    done = run(
+        name, Reply({**RESULT, "data": "x" * 200}, fault="drip"), **dict.fromkeys(QUICK[name], 1)
+    )
     assert 1 < time.monotonic() - started < 4
     assert verdict(expect(done, 1, "等了 1 秒")) == MAYBE
 
 
-@pytest.fixture
-def ctrl_c():
-    """在这个进程里调用 call，它改变 Ctrl-C 的处理；测试以后恢复。"""
-    before = signal.getsignal(signal.SIGINT)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.mark.usefixtures("ctrl_c")
 def test_reply_that_is_there_already_is_kept(coze, monkeypatch):
-    """按下 Ctrl-C 的时候，运行请求的回复正好到了；从这时起到写好之前，不再被打断。查询的回复不要紧。"""
+    """按下 Ctrl-C 的时候，回复正好到了：收下它。"""
 
-    def pressed_too_late(seconds, done, counter):
+    def pressed_too_late(seconds, done, report):
         assert done.wait(10)
-        raise KeyboardInterrupt
+        w.PRESSED.append(0)
+        wait(seconds, done, report)
 
-    monkeypatch.setattr(w, "API_BASE", coze(RESULT, RESULT).url)
+    wait = w.wait
+    monkeypatch.setattr(w, "BASE", coze(RESULT).url)
     monkeypatch.setattr(w, "wait", pressed_too_late)
-    assert w.call("/v1/workflow/run", 5, w.RequestBody(b"{}")).reply == RESULT
-    assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
-    with pytest.raises(KeyboardInterrupt):
-        w.call("/v1/query", 5)
+    monkeypatch.setattr(w, "PRESSED", [])
+    assert json.loads(w.post_run(w.RunBody(b"{}"), 5).text) == RESULT
 
 
-@pytest.mark.usefixtures("ctrl_c")
 def test_request_that_was_given_up_is_never_sent(monkeypatch):
     """进程还在（IDLE、Jupyter），放弃了的请求后来连上了：正文也不会再发出去。"""
-    port = free_port()
-    monkeypatch.setattr(w, "API_BASE", f"http://127.0.0.1:{port}")
-    with pytest.raises(w.RunError, match="请求没有发出"):
-        w.call("/v1/workflow/run", 0.3, w.RequestBody(b"{}"))
+    port, body = free_port(), w.RunBody(b"{}")
+    monkeypatch.setattr(w, "BASE", f"http://127.0.0.1:{port}")
+    with pytest.raises(w.NoAnswer):
+        w.post_run(body, 0.3)
+    assert not body.was_read
     with FakeCoze(port=port) as server:
         time.sleep(4)  # 其间还会再试着连接
     assert [body for *_, body in server.requests] in ([], [b""])
 
 
+def test_retries_never_send_a_request_twice(coze, monkeypatch):
+    """连接断在 TLS 里，库给的 max_retries=3 会把同一个 POST 送达几次；这里的 RETRY 只有一次。"""
+
+    class Broken(w.RunBody):
+        sent = 0
+
+        def read(self, size=-1):
+            Broken.sent += 1
+            raise ssl.SSLError("broken in the middle")
+
+    monkeypatch.setattr(w, "BASE", coze().url)
+    with pytest.raises(w.NoAnswer, match="broken in the middle"):
+        w.exchange("POST", "/v1/workflow/run", Broken(b"{}"), 10)
+    assert Broken.sent == 1
+
+
 def not_sent(done, *words):
-    expect(done, 1, NOT_SENT, "API_BASE", *words)
+    expect(done, 1, NOT_RUN, *words)
     assert (done.names, MAYBE in done.stderr, done.requests) == ([], False, [])
 
 
@@ -173,26 +216,42 @@ def test_refused_connection_is_tried_three_times_more(script, name):
     assert [method for method, *_ in done.requests].count("POST") == 1
 
 
-@pytest.mark.parametrize(
-    "base", ["http://127.0.0.1:{}", "http://no-such.invalid", "https://[::1", "http://[::1]:99999"]
-)
-def test_connection_that_never_came_about(run, base):
-    not_sent(run(ASYNC, API_BASE=base.format(free_port()), CONNECT_RETRIES=1))
+NOWHERE = ["http://127.0.0.1:{}", "http://no-such.invalid", "https://[::1", "http://[::1]:99999"]
+
+
+@pytest.mark.parametrize("base", NOWHERE)
+def test_connection_that_never_came_about(script, coze, base):
+    """说出 requests 的话，它有地址和原因；没有连上，不会是证书的问题。"""
+    port = free_port()
+    one = script(ASYNC, coze(), API_BASE=base.format(port))
+    one.rewrite("connect=3", "connect=1")
+    done = one.run()
+    not_sent(done, "网络错误: ", "请检查网络、代理和 API_BASE")
+    assert "{" not in base or f"port={port}" in done.stderr
+    assert not re.search("证书|NoneType|RUN_HISTORY_PATH", done.stderr)
 
 
 @pytest.mark.posix
-@pytest.mark.parametrize(("settings", "least"), [({"CONNECT_TIMEOUT": 0.2}, 3), ({"TIMEOUT": 0.5}, 0.5)])
-def test_connecting_is_cut(run, settings, least):
-    """队列已满的监听套接字：SYN 得不到回答。"""
+@pytest.mark.parametrize(
+    ("name", "changes", "least"), [(SYNC, {}, 3), (ASYNC, {"connect=3": "connect=0"}, 0.7)]
+)
+def test_connecting_is_cut(script, coze, name, changes, least):
+    """队列已满的监听套接字：SYN 得不到回答。每次连接有期限，总的也有。"""
     with ExitStack() as stack:
         listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
         for _ in range(3):
             filler = stack.enter_context(socket.socket())
             filler.setblocking(False)
             filler.connect_ex(listener.getsockname())
+        base = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        settings = {"TIMEOUT": 3} if name == SYNC else {}
+        one = script(name, coze(), API_BASE=base, **settings)
+        for old, new in {**changes, "(10, seconds)": "(0.7, seconds)"}.items():
+            if name == ASYNC:
+                one.rewrite(old, new)
         started = time.monotonic()
-        not_sent(run(SYNC, API_BASE=f"http://127.0.0.1:{listener.getsockname()[1]}", **settings))
-        assert least < time.monotonic() - started < least + 4
+        not_sent(one.run(), "等了 3 秒" if name == SYNC else "timed out")
+        assert least < time.monotonic() - started < least + 3
 
 
 @pytest.fixture
@@ -207,9 +266,31 @@ def tls(coze):
 
 
 def test_https_that_fails_is_not_tried_again(script, coze, tls):
-    for server, words in {tls: "certificate", coze(): "SSLError"}.items():
-        not_sent(script(SYNC, server, API_BASE=server.url.replace("http", "https")).run(), words)
+    for server, words in {tls: "REQUESTS_CA_BUNDLE", coze(): "API_BASE"}.items():
+        done = script(SYNC, server, API_BASE=server.url.replace("http", "https")).run()
+        not_sent(done, "SSLError", "127.0.0.1", words)
+        assert ("电脑的时间" in done.stderr) == (server is tls)
     assert len(tls.accepted) == 1
+
+
+PROXIES = {
+    "socks5h://user:SECRET@127.0.0.1:9": "pip install pysocks",
+    "http://user:SECRET@127.0.0.1:9": "API_BASE",
+    "http://user:SECRET@127.0.0.1:nonsense": "API_BASE",
+    "http://user:SEC RET@": "API_BASE",
+    "user:SEC@RET@[::": "API_BASE",
+}
+
+
+@pytest.mark.parametrize(("proxy", "words"), PROXIES.items())
+def test_proxy_that_does_not_work(script, coze, proxy, words):
+    """说出来的话里，没有代理的密码。"""
+    one = script(SYNC, coze(), API_BASE="http://coze.example")
+    one.rewrite("connect=3", "connect=0")
+    one.environment.update(HTTP_PROXY=proxy, http_proxy=proxy)
+    done = one.run()
+    not_sent(done, "网络错误: ", words)
+    assert not re.search("SEC|RET@", done.stderr)
 
 
 def test_trusted_certificate(script, tls, tmp_path):
@@ -219,13 +300,10 @@ def test_trusted_certificate(script, tls, tmp_path):
     assert (one.run().record["outputs"], len(tls.accepted)) == ("x", 1)
 
 
-PLACES = ["{}/login"] * 5 + ["//[broken"]
-
-
-@pytest.mark.parametrize(("status", "place"), [*zip([301, 302, 303, 307, 308, 307], PLACES)])
-def test_redirect_is_not_followed(coze, run, status, place):
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_redirect_is_not_followed(coze, run, status):
     elsewhere = coze()
-    place = place.format(elsewhere.url)
+    place = f"{elsewhere.url}/login"
     done = run(SYNC if status % 2 else ASYNC, html(status, "moved", Location=place))
     assert verdict(expect(done, 1, place, "没有跟随", "API_BASE")) == NOT_RUN
     assert elsewhere.requests == []

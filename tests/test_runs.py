@@ -10,7 +10,9 @@ import pytest
 from conftest import ASYNC, BOTH, PYTHON, ROOT, STARTED, SYNC, expect, history, html, success
 from fake_coze import WORKFLOW_ID, Reply
 
-SYNC_SAMPLE, ASYNC_SAMPLE = re.findall("```\n(.*?)```", (ROOT / "tests/samples.md").read_text("utf-8"), re.DOTALL)
+SYNC_SAMPLE, ASYNC_SAMPLE = re.findall(
+    "```\n(.*?)```", (ROOT / "tests/samples.md").read_text("utf-8"), re.DOTALL
+)
 
 
 def test_sync_sample_of_the_users_document(run):
@@ -19,15 +21,29 @@ def test_sync_sample_of_the_users_document(run):
     done = run(SYNC, reply, WORKFLOW_ID="your_workflow_id")
     assert (done.status, done.stdout, done.stderr) == (0, SYNC_SAMPLE, "")
     record = {"run_id": "run123", "workflow_id": "your_workflow_id", "status": "completed"}
-    record.update(inputs={"param1": "value1", "param2": "value2"}, outputs=reply["output"], **times, response=reply)
-    assert (done.names, list(done.record.items())) == (["run123_20251028T155840.json"], list(record.items()))
+    record.update(
+        inputs={"param1": "value1", "param2": "value2"},
+        outputs=reply["output"],
+        **times,
+        response=reply,
+    )
+    assert (done.names, list(done.record.items())) == (
+        ["run123_20251028T155840.json"],
+        list(record.items()),
+    )
 
 
 def test_async_sample_of_the_users_document(run):
     start = {"run_id": "run123", "status": "pending", "created_at": "2025-10-28T15:58:40Z"}
     running = {"run_id": "run123", "status": "running", "updated_at": "2025-10-28T15:58:42Z"}
-    final = {"status": "completed", "outputs": {"result": "success"}, "updated_at": "2025-10-28T16:00:00Z"}
-    done = run(ASYNC, start, running, final, WORKFLOW_ID="your_workflow_id", INITIAL_POLL_INTERVAL=2)
+    final = {
+        "status": "completed",
+        "outputs": {"result": "success"},
+        "updated_at": "2025-10-28T16:00:00Z",
+    }
+    done = run(
+        ASYNC, start, running, final, WORKFLOW_ID="your_workflow_id", INITIAL_POLL_INTERVAL=2
+    )
     assert (done.status, done.stdout, done.stderr) == (0, ASYNC_SAMPLE, "")
     assert (done.names, done.record["response"]) == (["run123_20251028T155840.json"], final)
 
@@ -52,22 +68,42 @@ def test_completed(coze, script, name):
 
 def test_what_is_sent(coze, script):
     server = coze()
-    optional = {"BOT_ID": 7300000000000000002, "APP_ID": " 73 ", "EXT": {"user_id": "u1"}}
+    optional = {"BOT_ID": 7300000000000000002, "APP_ID": "73", "EXT": {"user_id": "u1"}}
     optional.update(WORKFLOW_VERSION="v0.0.5", CONNECTOR_ID=1024, API_BASE=f" {server.url}// ")
     inputs = {"问题": "你好 😀", "n": 1, "url": None, "bad": "\ud800"}
-    assert script(SYNC, server, WORKFLOW_ID=7400000000000000001, INPUTS=inputs, **optional).run().status == 0
+    assert (
+        script(SYNC, server, WORKFLOW_ID=7400000000000000001, INPUTS=inputs, **optional)
+        .run()
+        .status
+        == 0
+    )
     method, path, headers, body = server.requests[0]
-    assert (method, path, headers["Content-Type"]) == ("POST", "/v1/workflow/run", "application/json")
+    assert (method, path, headers["Content-Type"]) == (
+        "POST",
+        "/v1/workflow/run",
+        "application/json",
+    )
     assert "你好 😀".encode() in body  # 不写成 \\uXXXX：请求体最大 20 MB
-    sent = {"workflow_id": "7400000000000000001", "parameters": inputs, "is_async": False, "ext": {"user_id": "u1"}}
-    sent.update(bot_id="7300000000000000002", app_id="73", workflow_version="v0.0.5", connector_id="1024")
+    sent = {
+        "workflow_id": "7400000000000000001",
+        "parameters": inputs,
+        "is_async": False,
+        "ext": {"user_id": "u1"},
+    }
+    sent.update(
+        bot_id="7300000000000000002", app_id="73", workflow_version="v0.0.5", connector_id="1024"
+    )
     assert json.loads(body) == sent
 
 
 @BOTH
 def test_unset_options_are_absent(run, name):
     done = run(name, INPUTS={True: (1, 2), None: {}})
-    sent = {"workflow_id": WORKFLOW_ID, "parameters": {"true": [1, 2], "null": {}}, "is_async": name == ASYNC}
+    sent = {
+        "workflow_id": WORKFLOW_ID,
+        "parameters": {"true": [1, 2], "null": {}},
+        "is_async": name == ASYNC,
+    }
     assert (json.loads(done.requests[0][3]), done.record["inputs"]) == (sent, sent["parameters"])
 
 
@@ -99,20 +135,24 @@ def test_intervals_grow_and_fall_back(run):
 
 NODE_3 = {"status": "failed", "error": {"code": "X1", "message": "node 3 crashed"}}
 COST, BROKE = "执行状态: completed\n输出结果: x\n", {"code": "5000", "message": "broke"}
+BY_URL = {"debug_url": "https://x/?execute_id=7&space_id=1"}
+ENDED_AT_ONCE = {"run_id": "r1", "status": "completed", "output": [1]}
+BROKEN = {"error_code": "5000", "error_message": "broke"}
+NODE_3 = {"status": "failed", "error": {"code": "X1", "message": "node 3 crashed"}}
+COST, BROKE = "执行状态: completed\n输出结果: x\n", {"code": "5000", "message": "broke"}
 ENDINGS = [
     (SYNC, [{"data": "x", "usage": None, "token": "12"}], f"{COST}消耗 Token 数: 12\n", {}),
     (SYNC, [{"data": "x", "usage": 5, "token": "0"}], f"{COST}|", {}),
     (SYNC, [{"data": "x", "is_output_trimmed": True}], "is_output_trimmed", {}),
+    (SYNC, [{**NODE_3, "run_id": "7"}], "node 3 crashed", {"error": NODE_3["error"]}),
+    (SYNC, [{"code": 4000, "msg": "m", **BY_URL}], "INPUTS", {"status": "failed"}),
+    (SYNC, [Reply({"code": 5000, "msg": "m", **BY_URL}, 400)], "稍后再试", {"status": "failed"}),
     (ASYNC, [STARTED, history("Success", is_output_trimmed=True)], "is_output_trimmed", {}),
-    (SYNC, [history("Success", output='{"Output": "[1]"}')], "输出结果: [\n  1\n]\n", {"outputs": [1]}),
-    (ASYNC, [{"run_id": "r1", "status": "completed", "output": [1]}], "异步任务已启动", {"outputs": [1]}),
-    (ASYNC, [STARTED, history("Fail", error_code="5000", error_message="broke")], "稍后再试", {"error": BROKE}),
-    (ASYNC, [STARTED, history("Cancel", error_message="stopped")], "检查工作流", {"status": "failed"}),
-    (ASYNC, [STARTED, {"data": [{"interrupt_data": "how old?"}]}], "问题: how old?", {"run_id": "7"}),
-    # 没有 ID，但是明说运行失败了：这次运行发生过
-    (SYNC, [{"code": 0, "interrupt_data": {"data": "how old?"}}], "问题: how old?", {"status": "failed"}),
-    (SYNC, [NODE_3], "node 3 crashed", {"error": NODE_3["error"]}),
-    (ASYNC, [{"execute_status": "Fail", "error_message": "no luck"}], "no luck", {"status": "failed"}),
+    (ASYNC, [STARTED, history("success", output="x")], "执行完成", {"outputs": "x"}),
+    (ASYNC, [ENDED_AT_ONCE], "异步任务已启动", {"outputs": [1]}),
+    (ASYNC, [STARTED, history("Fail", **BROKEN)], "稍后再试", {"error": BROKE}),
+    (ASYNC, [STARTED, history("Cancel", error_message="stop")], "检查工作流", {"run_id": "7"}),
+    (ASYNC, [STARTED, history("Timeout")], "没有说明原因", {"status": "failed"}),
 ]
 
 
@@ -120,30 +160,67 @@ ENDINGS = [
 def test_endings(run, name, replies, words, fields):
     done = run(name, *replies)
     failed = done.record["status"] == "failed"
-    told = ["运行失败: ", done.record["error"]["message"], "已经发生，会计费"] if failed else []
+    told = ["\n运行失败: ", done.record["error"]["message"], "已经发生，会计费"] if failed else []
     told += [words] if words == "is_output_trimmed" else []  # 别的成功不写标准错误
     expect(done, int(failed), *told, **fields)
     assert words in f"{done.stdout}|{done.stderr}"
     assert ("执行完成" in done.stdout) == (name == ASYNC and not failed)
     assert ("失败！" in done.stdout) == (name == ASYNC and failed)
     assert len(done.requests) == len(replies)
-    assert not re.search("没有运行|错误码 ）", done.stderr)
+    assert not re.search("没有运行|错误码: \n", done.stderr)
 
 
-@BOTH
-def test_result_without_an_id_is_saved(coze, script, name):
-    one = script(name, coze(*[{"code": 0, "data": "the text", "created_at": 1730174063}] * 2))
+def test_result_without_an_id_is_saved(coze, script):
+    replies = [{"code": 0, "data": "the text", "created_at": 1730174063}] * 2
+    one = script(SYNC, coze(*replies))
     done = expect(one.run(), 0, outputs="the text")
     assert re.fullmatch("unknown-[0-9a-f]{8}_20241029T035423.json", done.names[0])
     assert done.names[0].startswith(done.record["run_id"] + "_")
     assert len(one.run().names) == 2  # 同一秒的两次运行也不会是同一个文件
+    done = expect(script(ASYNC, coze(*replies)).run(), 1, "the text", "可能正在运行并计费")
+    assert len(done.names) == 2  # 异步没有 ID 就没有可以等的
+
+
+QUESTION = {"event_id": "1/2", "type": 2, "data": '{"content_type":"text","content":"您几岁？"}'}
+
+
+@BOTH
+def test_run_that_waits_at_a_question(coze, script, name):
+    """不是失败：退出状态 3，问题，回答它的页面，接着等的命令；回答以后，接着等到结果。"""
+    page = "https://www.coze.cn/work_flow?execute_id=7"
+    waiting = {"interrupt_data": QUESTION, "debug_url": page}
+    start = [STARTED, history("Running", **waiting)]
+    if name == SYNC:
+        start = [{"code": 0, "execute_id": "7", "data": "", **waiting}]
+    server = coze(*start)
+    one = script(name, server)
+    done = expect(one.run(), 3, "问题: 您几岁？\n", page, "不会重复计费", status="interrupted")
+    assert not re.search("检查工作流|失败", done.stderr + done.stdout)
+    assert done.command[1:] == [ASYNC, done.names[0]]
+    assert ("先填好" in done.stderr) == (name == SYNC)
+    server.replies.extend(
+        [Reply(history("Running", **waiting)), Reply(history("Success", output="x"))]
+    )
+    again = script(ASYNC, server)
+    expect(again.run(done.names[0]), 3, "您几岁？", status="interrupted")  # 还没有回答
+    expect(again.run(done.names[0]), 0, status="completed", outputs="x")
+
+
+def test_studio_that_waits_says_no_question(run):
+    done = expect(run(ASYNC, STARTED, history("<UNSET>")), 3, "等待一个回答", status="interrupted")
+    assert not re.search("问题:|None", done.stderr)
+
+
+def test_empty_interrupt_is_none(run):
+    empty = {"interrupt_data": {"event_id": "", "type": 0, "data": ""}}
+    expect(run(SYNC, {"code": 0, "execute_id": "7", "data": "x", **empty}), 0, outputs="x")
 
 
 @BOTH
 def test_pipe_gets_no_byte_of_the_counter(run, name):
     *start, end = success(name, "x")
     done = run(name, *start, Reply(end, delay=1.2))
-    assert (done.status, re.search("\r|已等待|秒后查询", done.stdout)) == (0, None)
+    assert (done.status, re.search("\r|已等待", done.stdout)) == (0, None)
 
 
 STAND_IN = [sys.executable, "-u", os.fspath(ROOT / "tests/fake_coze.py")]

@@ -27,13 +27,18 @@ def test_sync(runs):
 
 def test_async(runs):
     run = runs().create(workflow_id=WORKFLOW_ID, parameters={"a": "1"}, is_async=True)
-    query = partial(runs().run_histories.retrieve, workflow_id=WORKFLOW_ID, execute_id=run.execute_id)
+    query = partial(
+        runs().run_histories.retrieve, workflow_id=WORKFLOW_ID, execute_id=run.execute_id
+    )
     with pytest.raises(IndexError):  # 第一次查询是空列表
         query()
     assert query().execute_status == WorkflowExecuteStatus.RUNNING
     time.sleep(0.4)
     history = query()
-    assert (history.execute_status, history.execute_id) == (WorkflowExecuteStatus.SUCCESS, run.execute_id)
+    assert (history.execute_status, history.execute_id) == (
+        WorkflowExecuteStatus.SUCCESS,
+        run.execute_id,
+    )
     assert json.loads(json.loads(history.output)["Output"])["inputs"] == {"a": "1"}
 
 
