@@ -34,7 +34,7 @@ import signal
 import sys
 import threading
 import time
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -191,9 +191,10 @@ def wait(seconds, done=NEVER, report=None):
 
 
 def quiet_interrupt(kind, *error):
-    """用作 sys.excepthook：Ctrl-C 该说的已经说完，不打印 Traceback；别的照旧。"""
-    if kind is not KeyboardInterrupt:
-        sys.__excepthook__(kind, *error)
+    """用作 sys.excepthook：Ctrl-C 该说的已经说完，不打印 Traceback；别的（和 python -i）照旧。"""
+    if kind is not KeyboardInterrupt or sys.flags.inspect:
+        return sys.__excepthook__(kind, *error)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Python 收尾时再按，直接结束
 
 
 # ---- 网络：只有 exchange 发送。运行请求走 start → post_run → exchange，没有一步在循环里 ----
@@ -268,10 +269,8 @@ def exchange(method, path, body, seconds, report=None):
 
 def post_run(body, seconds, report=None):
     """发送运行请求：唯一花钱的一步，一次运行只调用一次。抛出 NoAnswer、KeyboardInterrupt。"""
-    try:
+    with closing(body):  # 放弃了的正文，从这时起再也发不出去
         return exchange("POST", "/v1/workflow/run", body, seconds, report)
-    finally:
-        body.close()  # 放弃了的正文，从这时起再也发不出去
 
 
 def get_history(path, seconds):
@@ -452,8 +451,7 @@ def unwrap_text(value):
 
     带别的键的，是工作流自己的对象，原样返回。
     """
-    names = {"content_type", "data", "type_for_model"}
-    if isinstance(value, dict) and value.keys() - {"original_result"} == names:
+    if fields_of(value).keys() - {"original_result"} == {"content_type", "data", "type_for_model"}:
         return value["data"]
     return value
 
@@ -503,8 +501,9 @@ def read_history(body, answer):
     """
     fields = fields_of(body)
     entry = body
-    if isinstance(fields.get("data"), list) and fields["data"]:
-        entry = fields["data"][0]
+    data = fields.get("data")
+    if isinstance(data, list) and data:
+        entry = data[0]
     reply = read_reply(entry, answer)
     reply = reply._replace(body=body, code=read_code(fields, answer.status))
     if reply.code or answer.status >= 300:
@@ -623,10 +622,7 @@ CHANCES = {
 STOPPED = "已按 Ctrl-C 停止。"
 
 # 查询的时候
-NOTHING_SENT = "没有发送任何请求: 不能使用记录文件"
-NO_STATE_YET = "Coze 还没有这次运行的状态，稍后再查；刚启动时是正常的。"
 MISSED = "这次没有查到，运行不受影响，稍后再查: "
-USED_UP = "查询次数用完了，运行还没有结束。想一次等得更久，请把 MAX_POLL_ATTEMPTS 改大。"
 PROGRESS = {"pending": "\n任务已创建，等待执行...", "running": "\n任务正在执行中..."}
 
 # 运行有了结局的时候
@@ -829,7 +825,9 @@ def run_problems():
         yield "WORKFLOW_ID 要写成引号里的文字，引号后面不能有逗号"
     elif not WORKFLOW or WORKFLOW.startswith("your_actual_"):
         yield "WORKFLOW_ID 还没有填写，也没有设置环境变量 COZE_WORKFLOW_ID"
-    elif re.match(r"(?i)https://api\.coze\.(cn|com)\b", BASE) and re.search("[^0-9]", WORKFLOW):
+    elif re.match(r"(?i)https?://api\.coze\.(cn|com)(:|/|$)", BASE) and re.search(
+        "[^0-9]", WORKFLOW
+    ):
         yield """WORKFLOW_ID 要全是数字：
     它在工作流页面的地址里，workflow_id= 后面（应用里是 /workflow/ 后面）"""
     if not isinstance(INPUTS, dict):
@@ -929,9 +927,15 @@ def load(path):
     try:
         record = fields_of(decode(read_file(path)))
     except OSError as error:
-        raise Stop(f"{NOTHING_SENT} {path}: {error}", EXIT_SETTINGS, None) from error
+        raise Stop(
+            f"没有发送任何请求: 不能使用记录文件 {path}: {error}", EXIT_SETTINGS, None
+        ) from error
     if RECORD_FIELDS - record.keys():
-        raise Stop(f"{NOTHING_SENT} {path}: 它不是脚本保存的运行记录", EXIT_SETTINGS, None)
+        raise Stop(
+            f"没有发送任何请求: 不能使用记录文件 {path}: 它不是脚本保存的运行记录",
+            EXIT_SETTINGS,
+            None,
+        )
     if record["status"] not in ENDED:
         refuse(*account_problems(), *poll_problems())
         say(describe_loaded(record))
@@ -959,7 +963,7 @@ def query(record):
     if is_hopeless(reply):
         raise Stop(describe_hopeless(reply), EXIT_FAILED, None)
     if is_too_early(reply):
-        say(NO_STATE_YET)
+        say("Coze 还没有这次运行的状态，稍后再查；刚启动时是正常的。")
     else:
         say(describe_missed(reply), "stderr")
     return None
@@ -974,7 +978,8 @@ def poll(record):
     interval = INITIAL_POLL_INTERVAL
     while record["status"] not in ENDED:
         if attempt == MAX_POLL_ATTEMPTS:
-            raise Stop(USED_UP, EXIT_UNFINISHED, None)
+            words = "查询次数用完了，运行还没有结束。想一次等得更久，请把 MAX_POLL_ATTEMPTS 改大。"
+            raise Stop(words, EXIT_UNFINISHED, None)
         attempt += 1
         say(f"\n第 {attempt} 次查询... (等待 {round(interval, 3):g} 秒)")
         wait(interval)

@@ -31,7 +31,7 @@ import signal
 import sys
 import threading
 import time
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
@@ -186,9 +186,10 @@ def is_terminal():
 
 
 def quiet_interrupt(kind, *error):
-    """用作 sys.excepthook：Ctrl-C 该说的已经说完，不打印 Traceback；别的照旧。"""
-    if kind is not KeyboardInterrupt:
-        sys.__excepthook__(kind, *error)
+    """用作 sys.excepthook：Ctrl-C 该说的已经说完，不打印 Traceback；别的（和 python -i）照旧。"""
+    if kind is not KeyboardInterrupt or sys.flags.inspect:
+        return sys.__excepthook__(kind, *error)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Python 收尾时再按，直接结束
 
 
 # ---- 网络：只有 exchange 发送。运行请求走 send → post_run → exchange，没有一步在循环里 ----
@@ -263,10 +264,8 @@ def exchange(method, path, body, seconds, report=None):
 
 def post_run(body, seconds, report=None):
     """发送运行请求：唯一花钱的一步，一次运行只调用一次。抛出 NoAnswer、KeyboardInterrupt。"""
-    try:
+    with closing(body):  # 放弃了的正文，从这时起再也发不出去
         return exchange("POST", "/v1/workflow/run", body, seconds, report)
-    finally:
-        body.close()  # 放弃了的正文，从这时起再也发不出去
 
 
 # ---- 文件 ----
@@ -436,8 +435,7 @@ def unwrap_text(value):
 
     带别的键的，是工作流自己的对象，原样返回。
     """
-    names = {"content_type", "data", "type_for_model"}
-    if isinstance(value, dict) and value.keys() - {"original_result"} == names:
+    if fields_of(value).keys() - {"original_result"} == {"content_type", "data", "type_for_model"}:
         return value["data"]
     return value
 
@@ -702,7 +700,9 @@ def run_problems():
         yield "WORKFLOW_ID 要写成引号里的文字，引号后面不能有逗号"
     elif not WORKFLOW or WORKFLOW.startswith("your_actual_"):
         yield "WORKFLOW_ID 还没有填写，也没有设置环境变量 COZE_WORKFLOW_ID"
-    elif re.match(r"(?i)https://api\.coze\.(cn|com)\b", BASE) and re.search("[^0-9]", WORKFLOW):
+    elif re.match(r"(?i)https?://api\.coze\.(cn|com)(:|/|$)", BASE) and re.search(
+        "[^0-9]", WORKFLOW
+    ):
         yield """WORKFLOW_ID 要全是数字：
     它在工作流页面的地址里，workflow_id= 后面（应用里是 /workflow/ 后面）"""
     if not isinstance(INPUTS, dict):

@@ -136,11 +136,11 @@ def test_while_an_unsaved_result_is_being_printed(coze, script, tmp_path, name):
 def test_at_any_moment_of_the_run(coze, script, tmp_path, name):
     """从屏幕上的第一行起，随机的时刻：没有 traceback，启动了的运行总有一个文件。"""
     statuses = []
-    for delay in range(7):
+    for delay in range(4):
         one = script(name, coze(seconds=2))
         process = one.start()
         assert process.stdout.readline()
-        time.sleep(delay * 0.025)
+        time.sleep(delay * 0.04)
         process.send_signal(signal.SIGINT)
         done = one.finish(process)
         statuses.append(done.status)

@@ -47,7 +47,7 @@ SYNC_OUTPUTS = [
     *[(text, text) for text in ("text", "", None, " {broken", DEEP)],
     *[(value, value) for value in ({"already": "decoded"}, [{"row": 1}])],
     *[(json.dumps(v), v) for v in ({"Output": "stays"}, {"content_type": 1, "data": "t"})],
-    (text_answer("t", mine=None), json.loads(text_answer("t", mine=None))),
+    (text_answer("t", mine=0), json.loads(text_answer("t", mine=0))),
 ]
 
 
@@ -286,7 +286,7 @@ def test_any_reply_makes_a_record():
             return [value(depth - 1) for _ in range(dice.randrange(3))]
         return {dice.choice(names): value(depth - 1) for _ in range(dice.randrange(6))}
 
-    for _ in range(3000):
+    for _ in range(1000):
         body = {dice.choice(names): value(3) for _ in range(dice.randrange(8))}
         answer = w.Answer(dice.choice([200, 200, 302, 404, 500]), {}, json.dumps(body))
         for reply in w.read_reply(body, answer), w.read_history(body, answer):

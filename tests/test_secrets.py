@@ -15,38 +15,38 @@ def without_token(done, folder, *secrets):
         assert [secret for secret in secrets if secret in text] == []
 
 
-@BOTH
+ECHOES = [
+    Reply({"code": 4100, "msg": f"token {TOKEN} is invalid", "detail": {"logid": TOKEN}}, 401),
+    Reply({"code": 4100, "msg": "no"}, 401, {"X-Tt-Logid": TOKEN}),
+    Reply({"message": TOKEN, TOKEN: 1}, 403),
+    html(302, "moved", Location=f"http://login.example/?auth={TOKEN}"),
+    Reply({"code": 0, "execute_id": TOKEN, "data": TOKEN, "debug_url": f"http://x/?t={TOKEN}"}),
+    Reply({"code": 0, "execute_id": f"a/{TOKEN}", "data": json.dumps({TOKEN: [TOKEN]})}),
+    Reply(
+        {
+            "run_id": TOKEN,
+            "status": TOKEN,
+            "error": TOKEN,
+            "created_at": TOKEN,
+            "updated_at": TOKEN,
+        }
+    ),
+    Reply({"code": 720701013, "msg": TOKEN, "debug_url": f"http://x/?execute_id=9&t={TOKEN}"}),
+    Reply({"code": 0, "execute_id": "7", "interrupt_data": {"data": TOKEN}}),
+    *[html(502, "x" * length + TOKEN) for length in (0, 190, 1990)],
+    Reply('{"code": 0, "data": "' + "x" * 2990 + TOKEN),
+    Reply(
+        {
+            "code": 0,
+            "data": "x",
+            "debug_url": f"http://x/?execute_id={TOKEN.replace('-', '%2D')}",
+        }
+    ),
+]
+
+
 @pytest.mark.parametrize(
-    "reply",
-    [
-        Reply({"code": 4100, "msg": f"token {TOKEN} is invalid", "detail": {"logid": TOKEN}}, 401),
-        Reply({"code": 4100, "msg": "no"}, 401, {"X-Tt-Logid": TOKEN}),
-        Reply({"message": TOKEN, TOKEN: 1}, 403),
-        html(302, "moved", Location=f"http://login.example/?auth={TOKEN}"),
-        Reply({"code": 0, "execute_id": TOKEN, "data": TOKEN, "debug_url": f"http://x/?t={TOKEN}"}),
-        Reply({"code": 0, "execute_id": f"a/{TOKEN}", "data": json.dumps({TOKEN: [TOKEN]})}),
-        Reply(
-            {
-                "run_id": TOKEN,
-                "status": TOKEN,
-                "error": TOKEN,
-                "created_at": TOKEN,
-                "updated_at": TOKEN,
-            }
-        ),
-        Reply({"code": 720701013, "msg": TOKEN, "debug_url": f"http://x/?execute_id=9&t={TOKEN}"}),
-        Reply({"code": 0, "execute_id": "7", "interrupt_data": {"data": TOKEN}}),
-        *[html(502, "x" * length + TOKEN) for length in (0, 190, 1990)],
-        Reply('{"code": 0, "data": "' + "x" * 2990 + TOKEN),
-        Reply(
-            {
-                "code": 0,
-                "data": "x",
-                "debug_url": f"http://x/?execute_id={TOKEN.replace('-', '%2D')}",
-            }
-        ),
-    ],
-    ids=lambda reply: str(reply.body)[:20],
+    ("name", "reply"), [*zip([SYNC, ASYNC] * 9, ECHOES), *zip([ASYNC, SYNC] * 3, ECHOES)]
 )
 def test_echoed_token_is_masked(run, tmp_path, name, reply):
     """服务器（或者中间的代理）把令牌抄进了回复里的每一个地方：运行请求的，和查询的。"""

@@ -69,7 +69,7 @@ def test_name_of_the_file_never_changes(coze, script, tmp_path, name):
 @pytest.mark.posix
 def test_killed_at_any_moment_leaves_one_complete_file(coze, script, tmp_path):
     """每次查询都改变状态和 create_time，于是一直在写 1 MB 的文件和改名；在随机的时刻 kill -9。"""
-    for delay in range(6):
+    for delay in range(4):
         states = [
             history(f"State{i}", create_time=1730174063 + i, output="x" * 1_000_000)
             for i in range(300)
@@ -354,8 +354,7 @@ FOREIGN = [
     b"null",
     b"7",
 ]
-CHANGES = [{"run_id": None}, {"workflow_id": None}, {"inputs": None}, {"response": None}]
-CHANGES += [{"status": None}, {"created_at": None}]
+CHANGES = [{"run_id": None}, {"inputs": None}, {"response": None}, {"status": None}]
 
 
 def test_foreign_file_is_refused_and_left(coze, script, tmp_path):
@@ -501,4 +500,3 @@ def test_what_does_not_pass_stops_at_once(coze, script, reply):
     assert ("RUN_HISTORY_PATH" in done.stderr) == is_absent  # 过期的令牌不说地址
     has_code = isinstance(reply.body, dict) and reply.body["code"] not in (0, reply.status)
     assert ("API_BASE" in done.stderr) or (has_code and "4000" in done.stderr)
-    assert one.run(done.command[-1]).status == 0
