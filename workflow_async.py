@@ -10,10 +10,11 @@
 需要：工作流已经发布；令牌有 run 和 listRunHistory 权限；
 扣子的付费版（免费版请用 workflow_sync.py）。
 一收到运行的 ID，就把记录写成当前文件夹里的 <run_id>_<created_at>.json；
-从这时起，脚本无论怎样结束，都能用这个文件接着等。
-令牌只放在发往 API_BASE 的请求头里，不打印，不写入文件。运行请求最多到达 Coze 一次，不会重复计费。
-碰令牌、网络和文件的代码都在「信任的核心」里，十分钟读完。
-还没有填写的那几行配置，使用环境变量 COZE_API_TOKEN、COZE_WORKFLOW_ID、COZE_API_BASE。
+从这时起，脚本结束了也能用这个文件接着等。
+令牌只放在发往 API_BASE 的请求头里；16 个字符以上的，不会出现在屏幕上和文件里。
+运行请求最多到达 Coze 一次，不会重复计费。
+碰令牌、网络和文件的代码都在「信任的核心」里，可以单独读完。
+没有改动的那几行配置，使用环境变量 COZE_API_TOKEN、COZE_WORKFLOW_ID、COZE_API_BASE。
 
 退出状态:
   0    运行成功，结果已保存
@@ -61,7 +62,8 @@ INPUTS = {  # 名称与工作流「开始」节点的一致
     "param1": "value1",
     "param2": "value2",
 }
-# 服务地址：国内 https://api.coze.cn，国际版 https://api.coze.com，或自建服务的地址
+# 服务地址：国内 https://api.coze.cn，国际版 https://api.coze.com，或自建服务的地址。
+# 没有改动这一行，又设置了环境变量 COZE_API_BASE 时，用环境变量的
 API_BASE = "https://api.coze.cn"
 
 INITIAL_POLL_INTERVAL = 2  # 初始轮询间隔（秒）
@@ -80,7 +82,8 @@ WORKFLOW_VERSION = None  # 版本号，例如 "v0.0.5"，只用于资源库工�
 CONNECTOR_ID = None  # 渠道 ID，Coze 默认 "1024"（API）
 
 # ======== 信任的核心：令牌、网络、文件、屏幕和 Ctrl-C 都只在这一段里 ========
-# 再往下的三段不碰这些，要用时只调用这里的函数（有一个测试守着）；只有 --help 由 argparse 自己打印。
+# 再往下的三段不碰这些，要用时调用这里的函数（tests/test_project.py 守着）；
+# 例外是 --help 和用法错误，由 argparse 自己打印。
 # 两个脚本互不引用，同名的函数逐字相同。
 
 # ---- 配置：填写了的一行用它的值，原样未动的一行才用环境变量 ----
@@ -91,7 +94,7 @@ AROUND = " \t\r\n\u3000\xa0\ufeff\u200b\u200c\u200d\u2060\"'`“”‘’<>‹�
 def choose_setting(value, untouched, variable):
     """一行配置的文字，去掉两头的 AROUND。
 
-    untouched: 正则表达式，符合它的就是原样未动；这时用环境变量 variable，如果设置了它。
+    untouched: 正则表达式，原来的样子；还是这样的一行，就用环境变量 variable，如果设置了它。
     """
     text = str(value).strip(AROUND)
     if re.match(untouched, text):
@@ -100,7 +103,7 @@ def choose_setting(value, untouched, variable):
 
 
 TOKEN = choose_setting(YOUR_ACCESS_TOKEN, "your_actual_", "COZE_API_TOKEN")
-TOKEN = re.sub(r"(?i)^bearer(\s+|$)", "", TOKEN)
+TOKEN = re.sub(r"(?i)^bearer(\s+|$)", "", TOKEN)  # 连同 Bearer 一起粘贴的
 BASE = choose_setting(API_BASE, r"https://api\.coze\.cn$", "COZE_API_BASE").rstrip("/")
 
 
@@ -109,7 +112,7 @@ def account_problems():
     if not TOKEN or TOKEN.startswith("your_actual_"):
         yield "YOUR_ACCESS_TOKEN 还没有填写，也没有设置环境变量 COZE_API_TOKEN"
     elif not isinstance(YOUR_ACCESS_TOKEN, str) or not re.fullmatch("[!-~]+", TOKEN):
-        yield "YOUR_ACCESS_TOKEN 要写成引号里的文字：里面没有空格和中文，引号后面没有逗号"
+        yield "YOUR_ACCESS_TOKEN 要写成引号里的文字：里面没有空格和中文，后面没有逗号"
     # https:// 都可以；http:// 只有正式版的两个地址不可以：令牌会不加密地经过网络
     if not re.fullmatch(r"(?i)https://\S+|http://(?!api\.coze\.(cn|com)\.?(:|/|$))\S+", BASE):
         yield "API_BASE 要写成引号里的地址，以 https:// 开头（自建的服务可以 http://，令牌不加密）"
@@ -138,7 +141,7 @@ with suppress(AttributeError):  # GBK 控制台显示不了的字符写成 \u…
 
 
 def say(text, stream="stdout", end="\n"):
-    """打印，返回成功没有。管道关闭、磁盘写满以后，这个流不再输出，脚本照常进行。"""
+    """打印，返回成功没有。管道关闭、磁盘写满以后，脚本照常进行，不再写这个流。"""
     try:
         print(hide_token(text), end=end, file=getattr(sys, stream), flush=True)
     except OSError:
@@ -146,7 +149,7 @@ def say(text, stream="stdout", end="\n"):
     return getattr(sys, stream) is not None
 
 
-# ---- Ctrl-C：只记下来；等回复、两次查询之间，都用 wait 等，只有它看 ----
+# ---- Ctrl-C：只记下来，要发送、要等待的时候才看 ----
 
 PRESSED = []  # 按下 Ctrl-C 的时刻
 NEVER = threading.Event()
@@ -156,8 +159,8 @@ NEVER = threading.Event()
 def ctrl_c_noted():
     """main 全程在里面。停止就是抛出 KeyboardInterrupt，这样 shell 的循环也会停下来。
 
-    第一次按：不打断正在做的事，由 wait 停止；没有遇到 wait 的，做完以后停止。
-    所以从收到回复到写好文件、说完话，不会停在半路。过一会儿再按：在哪里都立刻停止。
+    第一次按：只记下来，到下一次发送或等待时停止；后面不再等待的，到 main 结束时停止。
+    所以从收到回复到写好文件、说完话，不会停在半路。过一会儿再按：立刻停止。
     抛出 ValueError：不在主线程里，Python 不允许；这时什么都还没有发送。
     """
 
@@ -202,7 +205,7 @@ def quiet_interrupt(kind, *error):
 # 出错以后只有一种情形再发送：连接没有建立起来，那时请求一定没有发出。
 # total=None: 不设总数，看下面各项；connect=3: 连不上，再试三次；
 # read=False、redirect=0、status=0、other=0: 发出以后断开、转到别处、503 之类、TLS 出错，都不再试。
-# 不要改成 max_retries=3：它遇到 TLS 错误，会把同一个 POST 送达四次。
+# 不要改成 max_retries=3：读回复时的 TLS 错误，会让它把同一个 POST 送达四次。
 RETRY = Retry(total=None, connect=3, read=False, redirect=0, status=0, other=0, backoff_factor=0.5)
 SESSION = Session()  # 一次运行只用一个连接
 SESSION.headers["Content-Type"] = "application/json"
@@ -219,13 +222,14 @@ class Answer(NamedTuple):
 
 
 class NoAnswer(Exception):
-    """没有收完回复。两个参数：requests 说的原因（时间用完了的是空串），等了几秒。"""
+    """没有收完回复。两个参数：requests 说的原因（时间用完的是空串），最多等几秒。"""
 
 
 class RunBody(io.BytesIO):
     """运行请求的正文。连接建立、请求头发出以后，requests 才来 read，边读边发。
 
-    没有读过，Coze 就没有收到正文，不会开始运行；关闭以后再读会出错，正文就再也发不出去。
+    was_read 是 False：正文一个字节也没有发出，Coze 不会开始运行。
+    关闭以后，后台晚到的 read 会出错，正文发不出去：所以先关闭，再看 was_read。
     """
 
     was_read = False
@@ -238,7 +242,7 @@ class RunBody(io.BytesIO):
 def exchange(method, path, body, seconds, report=None):
     """发送一个请求，从连接到收完回复一共最多等 seconds 秒。抛出 NoAnswer、KeyboardInterrupt。
 
-    后台的线程发送，这里等：总的时间有限，Ctrl-C 也及时。放弃了的线程不管它，它的正文会被关上。
+    后台的线程发送，这里等：总的时间有限，Ctrl-C 也及时。放弃以后线程可能还在，post_run 会关上它的正文。
     """
     results = []  # 后台放进来的一样东西：回复，或者错误
     done = threading.Event()
@@ -283,7 +287,7 @@ def get_history(path, seconds):
 
 
 def write_file(path, text):
-    """写好再替换：任何时候断电，留下的都是完整的旧文件或新文件。抛出 OSError。"""
+    """写好再替换：写到一半断掉，留下的也是完整的旧文件或新文件。抛出 OSError。"""
     temporary = f"{path}.{os.getpid()}.tmp"
     try:
         with open(
@@ -292,7 +296,7 @@ def write_file(path, text):
             print(hide_token(text), file=file, flush=True)
             with suppress(OSError):  # 有的磁盘没有 fsync，不算失败
                 os.fsync(file.fileno())
-        # Windows 上，杀毒或同步的程序可能正占着旧文件：等它两秒，最后一次的错误才抛出
+        # Windows 上，杀毒或同步的程序可能正占着旧文件：试 20 次，等它两秒；再不行才抛出
         for _ in range(20):
             with suppress(PermissionError):
                 return os.replace(temporary, path)
@@ -304,7 +308,7 @@ def write_file(path, text):
 
 
 def try_folder():
-    """在当前文件夹里试写一个字节，再删掉。抛出 OSError：写不了，结果也会存不下来。"""
+    """在当前文件夹里试写一个小文件，再删掉。抛出 OSError：写不了，结果也会存不下来。"""
     path = os.path.join(os.getcwd(), f"coze-{os.getpid()}")
     write_file(path, "x")
     os.remove(path)
@@ -317,7 +321,7 @@ def read_file(path):
 
 # ======== 翻译：Coze 的回复变成记录。纯函数，不碰外界、时钟和配置 ========
 
-# Coze 和各种网关的状态，不分大小写 -> 记录里的状态；不在表里的原样显示
+# Coze 和各种网关的状态，不分大小写 -> 记录里的状态；不在表里的（pending 也是）原样不动
 STATUSES = {
     "running": "running",
     "success": "completed",
@@ -334,7 +338,10 @@ ENDED = ("completed", "failed")
 
 
 class Reply(NamedTuple):
-    """Coze 的一个回复，读好了的；没有的文本是空串。往下不再出现 Coze 的字段名。"""
+    """Coze 的一个回复，读好了的；没有的文本是空串。
+
+    下面 read_… 的函数做出它；它们以外，不出现 Coze 的字段名。
+    """
 
     answer: Answer
     body: Any  # 原来的 JSON，记录里要保存；不是 JSON 时是文本
@@ -514,7 +521,7 @@ def read_history(body, answer):
 
 
 def read_stored(record):
-    """记录里保存的回复。"""
+    """记录里保存的回复；启动的回复也能这样读，它的 data 不是列表。"""
     return read_history(record["response"], Answer(200, {}, ""))
 
 
@@ -542,7 +549,7 @@ def file_name(record):
 RECORD_FIELDS = {"run_id", "workflow_id", "status", "inputs", "created_at", "response"}
 
 
-# ---- 错误码（Coze 文档 coze_error_codes）-> 怎么办，按没有运行 ID 时运行过没有分成三组 ----
+# ---- 错误码（Coze 文档 coze_error_codes）-> 怎么办。没有运行 ID 时，工作流运行过吗：分成三组 ----
 
 SITES = "API_BASE 也要对：coze.cn 和 coze.com 的账号、令牌和工作流互不相通。"
 NEW_TOKEN = f"令牌无效或已过期，请换一个。{SITES}"
@@ -745,7 +752,7 @@ def describe_question(reply):
 def describe_go_on(record, command):
     """运行还没有结束，怎样接着等。"""
     return f"""运行 ID (run_id): {record["run_id"]}
-运行在 Coze 上继续，用下面的命令接着等，不会重新运行，不会重复计费:
+运行在 Coze 上继续（停在提问处的，回答以后继续），用下面的命令接着等，不会重新运行，不会重复计费:
 {command}"""
 
 
@@ -803,7 +810,7 @@ class Stop(Exception):
 
 
 def now():
-    """本机时间，2025-10-28T15:58:40Z。"""
+    """本机时钟的时间（UTC），2025-10-28T15:58:40Z。"""
     return f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
 
 
@@ -833,7 +840,7 @@ def run_problems():
     if not isinstance(INPUTS, dict):
         yield 'INPUTS 要像 {"a": 1} 这样'
     try:
-        make_body(is_async=True)
+        make_body(is_async=True)  # 只试试能不能写成 JSON
     except (TypeError, ValueError, RecursionError) as error:
         yield f"INPUTS 或者 EXT 不能写成 JSON: {error}"
     try:

@@ -54,7 +54,7 @@ def success(name, outputs, **extra):
     return [STARTED, history("Success", output=output, **extra)]
 
 
-def wait_for(condition, seconds=15):
+def wait_for(condition, seconds=30):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end

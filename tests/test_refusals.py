@@ -148,7 +148,7 @@ def test_patience_is_total(run, name):
     done = run(
         name, Reply({**RESULT, "data": "x" * 200}, fault="drip"), **dict.fromkeys(QUICK[name], 1)
     )
-    assert 1 < time.monotonic() - started < 4
+    assert 1 < time.monotonic() - started < 8
     assert verdict(expect(done, 1, "等了 1 秒")) == MAYBE
 
 

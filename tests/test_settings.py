@@ -2,7 +2,6 @@
 
 import json
 import re
-import sys
 
 import pytest
 from conftest import ASYNC, BOTH, PYTHON, SYNC, expect
@@ -246,7 +245,6 @@ def test_import_that_fails_is_told_in_its_own_words(script, tmp_path, name, file
     for path, text in files.items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text)
-    done = expect(
-        script(name).run(), 1, "pip install requests", words, f'"{sys.executable}" -m pip'
-    )
+    done = expect(script(name).run(), 1, "pip install requests", words)
+    assert re.search(r'"[^"]*python[^"]*" -m pip install requests "urllib3>=1.26"', done.stderr)
     assert len(done.stderr.splitlines()) == 1

@@ -139,7 +139,7 @@ def test_file_that_another_program_holds(coze, script, tmp_path, times, status):
     started = time.monotonic()
     done = expect(one.run(), status, *["a scanner holds it"] * (status == 2))
     assert (len(done.requests), done.leftovers) == (1 - status // 2, [])
-    assert 0.4 < time.monotonic() - started < 6
+    assert 0.4 < time.monotonic() - started < 12
 
 
 def start_without_disk(one, replies):
@@ -279,7 +279,8 @@ def test_sync_script_names_the_async_script_beside_it(coze, script, tmp_path):
     one = script(SYNC, coze({"run_id": "7", "status": "running"}))
     here = os.path.join("..", tmp_path.name)
     done = expect(one.run(script=os.path.join(here, SYNC)), 1, "运行 ID (run_id): 7")
-    assert done.command[1:] == [os.path.join(here, ASYNC), done.names[0]]
+    command = [part.replace("\\", "/") for part in done.command[1:]]
+    assert command == [f"../{tmp_path.name}/{ASYNC}", done.names[0]]
 
 
 def saved_record(**changes):
