@@ -237,7 +237,8 @@ class RunBody(io.BytesIO):
 def exchange(method, path, body, seconds, report=None):
     """发送一个请求，从连接到收完回复一共最多等 seconds 秒。抛出 NoAnswer、KeyboardInterrupt。
 
-    后台的线程发送，这里等：总的时间有限，Ctrl-C 也及时。放弃以后线程可能还在，post_run 会关上它的正文。
+    后台的线程发送，这里等：总的时间有限，Ctrl-C 也及时。
+    放弃以后，线程可能还在，所以 post_run 会关上它的正文。
     """
     results = []  # 后台放进来的一样东西：回复，或者错误
     done = threading.Event()
