@@ -107,7 +107,8 @@ def edit_settings(path, settings):
         if name in {**SHIPPED, **settings}:
             literal = repr(settings.pop(name)) if name in settings else SHIPPED[name]
             literal = re.sub(r"\b(nan|inf)\b", r'float("\1")', literal)
-            lines[node.lineno - 1 : node.end_lineno] = [f"{name} = {literal}\n"]
+            blank = ["\n"] * (node.end_lineno - node.lineno)  # 行号不变，测得的覆盖才对得上
+            lines[node.lineno - 1 : node.end_lineno] = [f"{name} = {literal}\n", *blank]
     assert not settings, f"no such setting: {settings}"
     path.write_text("".join(lines), encoding="utf-8")
 

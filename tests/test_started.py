@@ -100,9 +100,9 @@ def test_folder_that_cannot_be_written_costs_nothing(coze, script, name):
 @pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="no /proc")
 def test_folder_that_cannot_be_written_is_named(coze, script, name):
     one = script(name, coze())
+    one.environment.pop("COVERAGE_PROCESS_START", None)  # 它自己也要一个文件夹
     there = ["sh", "-c", f"cd /proc && exec '{PYTHON}' '{one.path}'"]
     assert expect(one.run(command=there), 2, "文件夹不能写", "/proc/").requests == []
-    one.environment.pop("COVERAGE_PROCESS_START", None)  # 它自己也要一个文件夹
     gone = ["sh", "-c", f"mkdir gone && cd gone && rmdir ../gone && exec '{PYTHON}' '{one.path}'"]
     assert expect(one.run(command=gone), 2, "文件夹不能写").requests == []
 
