@@ -103,9 +103,10 @@ def account_problems():
         yield "YOUR_ACCESS_TOKEN 还没有填写，也没有设置环境变量 COZE_API_TOKEN"
     elif not isinstance(YOUR_ACCESS_TOKEN, str) or not re.fullmatch("[!-~]+", TOKEN):
         yield "YOUR_ACCESS_TOKEN 要写成引号里的文字：里面没有空格和中文，后面没有逗号"
-    # https:// 都可以；http:// 只有正式版的两个地址不可以：令牌会不加密地经过网络
-    if not re.fullmatch(r"(?i)https://\S+|http://(?!api\.coze\.(cn|com)\.?(:|/|$))\S+", BASE):
-        yield "API_BASE 要写成引号里的地址，以 https:// 开头（自建的服务可以 http://，令牌不加密）"
+    if not BASE.lower().startswith(("https://", "http://")):
+        yield "API_BASE 要写成引号里的地址，以 https:// 或 http:// 开头"
+    if re.match(r"(?i)http://api\.coze\.(cn|com)(:|/|$)", BASE):
+        yield "API_BASE 要以 https:// 开头：http:// 不加密，路上谁都能看到令牌"
 
 
 # ---- 令牌：add_token 是发出它的唯一一行；屏幕、文件、回复三处用 hide_token 遮住它 ----
@@ -718,7 +719,7 @@ def run_problems():
     try:
         make_body(is_async=True)  # 只试试能不能写成 JSON
     except (TypeError, ValueError, RecursionError) as error:
-        yield f"INPUTS 或者 EXT 不能写成 JSON: {error}"
+        yield f"INPUTS 或者 EXT 等不能写成 JSON: {error}"
     try:
         try_folder()
     except OSError as error:
@@ -732,7 +733,10 @@ def timeout_problems():
 
 
 def make_body(is_async):
-    """运行请求的正文（Coze 文档 workflow_run）。抛出 TypeError、ValueError、RecursionError。"""
+    """运行请求的正文（Coze 文档 workflow_run）；没有设置的项不出现。
+
+    抛出 TypeError、ValueError、RecursionError：有不能写成 JSON 的。
+    """
     fields = {
         "workflow_id": WORKFLOW,
         "parameters": INPUTS,
@@ -744,9 +748,6 @@ def make_body(is_async):
         "connector_id": CONNECTOR_ID,
     }
     given = {name: value for name, value in fields.items() if value is not None}
-    for name, value in given.items():
-        if type(value) is int:  # ID 写成了数字，没有引号
-            given[name] = str(value)
     text = json.dumps(given, ensure_ascii=False, allow_nan=False)
     return RunBody(text.encode("utf-8", "backslashreplace"))
 
