@@ -1068,7 +1068,10 @@ def main():
         leave(record, path, words, chance)
         return status
     except KeyboardInterrupt:
-        leave(record, path, STOPPED, body.was_read)
+        chance = None  # 接着等的那次运行，早就启动了
+        if given is None:
+            chance = body.was_read
+        leave(record, path, STOPPED, chance)
         raise
 
 
