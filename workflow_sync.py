@@ -42,7 +42,7 @@ try:
     from urllib3.util import Retry, ssltransport  # noqa: F401 1.26 起才有它，Retry 也才有 other
 except ImportError as error:
     install = f'"{sys.executable}" -m pip install requests "urllib3>=1.26"'
-    sys.exit(f"不能使用 requests: {error}。没有安装或者太旧时，请运行: {install}")
+    sys.exit(f"不能使用 requests: {error}。虚拟环境要先激活；没有安装时，请运行: {install}")
 
 SCRIPT = ""  # 粘贴在 Jupyter 里运行的没有文件，那里的 sys.argv 也不是给脚本的
 if "__file__" in globals():
@@ -104,7 +104,7 @@ def account_problems():
     elif not isinstance(YOUR_ACCESS_TOKEN, str) or not re.fullmatch("[!-~]+", TOKEN):
         yield "YOUR_ACCESS_TOKEN 要写成引号里的文字：里面没有空格和中文，后面没有逗号"
     if not BASE.lower().startswith(("https://", "http://")):
-        yield "API_BASE 要写成引号里的地址，以 https:// 或 http:// 开头"
+        yield "API_BASE 要写成引号里的地址，以 https:// 开头（自建的服务也可以 http://）"
     if re.match(r"(?i)http://api\.coze\.(cn|com)(:|/|$)", BASE):
         yield "API_BASE 要以 https:// 开头：http:// 不加密，路上谁都能看到令牌"
 
@@ -502,7 +502,7 @@ def file_name(record):
 
 # ---- 错误码（Coze 文档 coze_error_codes）-> 怎么办。没有运行 ID 时，工作流运行过吗：分成三组 ----
 
-SITES = "API_BASE 也要对：coze.cn 和 coze.com 的账号、令牌和工作流互不相通。"
+SITES = "API_BASE（或 COZE_API_BASE）也要对：coze.cn 和 coze.com 的账号、令牌和工作流互不相通。"
 NEW_TOKEN = f"令牌无效或已过期，请换一个。{SITES}"
 PUBLISH = f"没有这个工作流，或者它从未发布：检查 WORKFLOW_ID，并发布工作流。{SITES}"
 CHECK_BOT = "没有这个智能体，或者它没有发布为 API：检查 BOT_ID。"
@@ -589,7 +589,7 @@ Coze 工作流同步执行
 def describe_no_answer(cause, seconds):
     """没有收完回复：为什么，怎么办。两个参数是 NoAnswer 的。"""
     why = cause or f"等了 {seconds} 秒，没有收到完整的回复。"
-    advice = "请检查网络、代理和 API_BASE。"
+    advice = "请检查网络、代理和 API_BASE（没有改动它时，是环境变量 COZE_API_BASE）。"
     if "CERTIFICATE_VERIFY_FAILED" in cause:
         advice = """证书不对：请检查电脑的时间；
 公司的网络，请把公司的证书文件写进环境变量 REQUESTS_CA_BUNDLE。"""
@@ -601,7 +601,7 @@ def describe_no_answer(cause, seconds):
 def advise(reply):
     """没有得到一次运行，或者没有查到状态：怎么办。"""
     if not reply.code or "session_key" in reply.answer.text:  # Studio 这样说它没有的地址
-        return "这不像 Coze 的回复：请检查 API_BASE、代理和网关。"
+        return "这不像 Coze 的回复：请检查 API_BASE（或者环境变量 COZE_API_BASE）、代理和网关。"
     return ADVICE.get(reply.code, CHECK_WORKFLOW)
 
 
@@ -715,7 +715,7 @@ def run_problems():
         yield """WORKFLOW_ID 要全是数字：
     它在工作流页面的地址里，workflow_id= 后面（应用里是 /workflow/ 后面）"""
     if not isinstance(INPUTS, dict):
-        yield 'INPUTS 要像 {"a": 1} 这样'
+        yield 'INPUTS 要像 {"a": 1} 这样，没有参数时写 {}'
     try:
         make_body(is_async=True)  # 只试试能不能写成 JSON
     except (TypeError, ValueError, RecursionError) as error:
@@ -723,7 +723,7 @@ def run_problems():
     try:
         try_folder()
     except OSError as error:
-        yield f"当前文件夹不能写，结果会存不下来: {error}"
+        yield f"当前文件夹不能写，结果会存不下来，请换一个文件夹运行: {error}"
 
 
 def timeout_problems():

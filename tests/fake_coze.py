@@ -226,9 +226,11 @@ class Handler(BaseHTTPRequestHandler):
             body = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
         if isinstance(body, str):
             body = body.encode("utf-8", "surrogatepass")
+        detail = reply.body.get("detail") if isinstance(reply.body, dict) else None
+        logid = detail.get("logid") if isinstance(detail, dict) else None
         headers = {
             "Content-Type": "application/json; charset=utf-8",
-            "X-Tt-Logid": self.server.logid(),
+            "X-Tt-Logid": logid or self.server.logid(),
             "Content-Length": str(len(body)),
             **reply.headers,
         }
