@@ -167,6 +167,17 @@ def test_reply_that_is_there_already_is_kept(coze, monkeypatch):
     assert json.loads(w.post_run(w.RunBody(b"{}"), 5).text) == RESULT
 
 
+def test_pressed_before_the_request_sends_nothing(coze, monkeypatch):
+    """检查配置、打印输入的时候按过了：连接也不建立。"""
+    server, body = coze(), w.RunBody(b"{}")
+    monkeypatch.setattr(w, "BASE", server.url)
+    monkeypatch.setattr(w, "PRESSED", [0])
+    with pytest.raises(KeyboardInterrupt):
+        w.post_run(body, 5)
+    time.sleep(0.3)
+    assert (server.requests, body.was_read) == ([], False)
+
+
 def test_request_that_was_given_up_is_never_sent(monkeypatch):
     """进程还在（IDLE、Jupyter），放弃了的请求后来连上了：正文也不会再发出去。"""
     port, body = free_port(), w.RunBody(b"{}")
