@@ -109,6 +109,7 @@ def test_refusal_is_told_in_full(run, number, told, reply, words):
     ) == isinstance(reply.body, dict)
     assert "code" in body or "API_BASE" in done.stderr
     assert "RUN_HISTORY_PATH" not in done.stderr
+    assert not ("session_key" in str(reply.body) and "令牌" in done.stderr)  # 令牌没有问题
     assert ("workflow_async.py" in done.stderr) == (name == SYNC and told == MAYBE)
 
 

@@ -26,6 +26,8 @@ from conftest import (
 )
 from fake_coze import FakeCoze, Reply
 
+import workflow_async as w
+
 SUCCESS = history("Success", output='{"Output": "done"}')
 RUNNING = history("Running")
 MOVED = history("Running", create_time=1730174063)
@@ -258,6 +260,14 @@ def test_record_that_cannot_be_written_is_on_the_screen(
     )
     assert "结果已保存" not in done.stdout
     assert ("接着等" in done.stderr) == (status == "running")  # 已经结束的，不叫人接着等
+
+
+def test_record_that_is_not_kept_has_no_place(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(w, "SCRIPT", os.path.join(os.sep, "elsewhere", "x.py"))
+    assert w.keep(saved_record(), "r.json").startswith("结果已保存到文件: r.json\n所在的文件夹: ")
+    assert w.keep(saved_record(), "gone/r.json") == ""
+    assert json.loads(capsys.readouterr().out) == saved_record()
 
 
 def test_command_and_folder_when_run_from_elsewhere(coze, script, tmp_path):
