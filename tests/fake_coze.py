@@ -283,10 +283,8 @@ def is_filled_in(path):
         "WORKFLOW_ID": "your_actual_",
         "API_BASE": "https://api.coze.cn",
     }
-    lines = {name: f'\n{name} = "{start}' for name, start in untouched.items()}
-    return lines["YOUR_ACCESS_TOKEN"][:-12] in source and not all(
-        line in source for line in lines.values()
-    )
+    lines = [f'\n{name} = "{start}' for name, start in untouched.items()]
+    return "\nYOUR_ACCESS_TOKEN = " in source and not all(line in source for line in lines)
 
 
 def main(argv=None):
