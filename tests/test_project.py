@@ -60,7 +60,7 @@ PURE = (
 PURE += " sorted str sum tuple type zip repr reversed None True False __doc__ __name__"
 PURE += " Exception OSError TypeError ValueError RecursionError KeyboardInterrupt"
 PURE += " json re datetime timezone quote math Any NamedTuple"
-CORE = "Answer NoAnswer RunBody TOKEN_IS_NEVER_HERE"
+CORE = "Answer NoAnswer RunBody"
 FLOW = "argparse os sys SCRIPT BASE choose_setting account_problems post_run get_history wait say"
 FLOW += " ctrl_c_noted quiet_interrupt try_folder write_file read_file is_terminal"
 ATTRIBUTES = {"os": {"path", "name", "getcwd", "urandom"}, "sys": {"argv", "exit", "excepthook"}}
@@ -95,8 +95,7 @@ def test_only_the_trusted_core_touches_the_world(name):
         loaded = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
         assert loaded - stored - known == set()
         assert not any(isinstance(n, (ast.Import, ast.ImportFrom, ast.Global)) for n in nodes)
-        known |= {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and n in nodes} & stored
-        known |= {n.name for n in tree.body if isinstance(n, (ast.FunctionDef, ast.ClassDef))}
+        known |= set(named(parts[band], ast.FunctionDef, ast.ClassDef, ast.Assign))
         for node in nodes:
             if isinstance(node, ast.Attribute):
                 assert not node.attr.startswith("__")
