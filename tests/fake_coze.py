@@ -3,8 +3,8 @@
     python tests/fake_coze.py workflow_async.py     启动替身，让脚本对着它运行，返回脚本的退出状态
     python tests/fake_coze.py                       只启动替身，打印环境变量，按 Ctrl-C 结束
 
-它在 127.0.0.1 上讲正式版 Coze 的协议：检查令牌（4100）、工作流（4200）、运行记录（4314）；
-异步启动之后第一次查询是空列表，然后是 Running，最后是 Success，输出里带着输入。
+它在 127.0.0.1 上讲正式版 Coze 的协议：检查令牌（4100）、工作流（4200）、运行记录（4314）、
+输入里的 file_id（4000）；异步启动之后第一次查询是空列表，然后是 Running，最后是 Success，输出里带着输入。
 """
 
 import argparse
@@ -19,6 +19,8 @@ import sys
 import threading
 import time
 from collections import deque
+from email import policy
+from email.parser import BytesParser
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import quote, urlsplit
 
@@ -48,7 +50,8 @@ class FakeCoze(ThreadingHTTPServer):
     """替身服务器；with 进入时开始服务，退出时停止。
 
     seconds: 工作流运行的秒数；replies: 排好的回复，依次用掉，用完之后照常按协议回答；
-    requests: 收到过的请求 (method, path, headers, body)，connections: 每个请求所在的连接。
+    requests: 收到过的请求 (method, path, headers, body)，connections: 每个请求所在的连接；
+    files: 上传的文件 {ID: (文件名, 内容)}。
     """
 
     daemon_threads = True
@@ -64,6 +67,7 @@ class FakeCoze(ThreadingHTTPServer):
         self.connections = []
         self.stopping = threading.Event()
         self.runs = {}
+        self.files = {}
         self.next_id = 7424000000000000000 + int(time.time() * 1000) % 10**12
         self.lock = threading.Lock()
 
@@ -108,6 +112,8 @@ class FakeCoze(ThreadingHTTPServer):
             return 401, self.refusal(4100, f"authentication is invalid. {hint}")
         if (method, path) == ("POST", "/v1/workflow/run"):
             return self.run_workflow(body)
+        if (method, path) == ("POST", "/v1/files/upload"):
+            return self.upload(headers, body)
         match = re.fullmatch("/v1/workflows/([^/]+)/run_histories/([^/]+)", path)
         if method == "GET" and match:
             return self.run_history(*match.groups())
@@ -118,6 +124,40 @@ class FakeCoze(ThreadingHTTPServer):
 
     def logid(self):
         return time.strftime("%Y%m%d%H%M%S") + os.urandom(9).hex().upper()
+
+    def new_id(self):
+        with self.lock:
+            self.next_id += 1
+            return str(self.next_id)
+
+    def upload(self, headers, body):
+        """上传一个文件：multipart/form-data，只有 file 一项。"""
+        head = f"Content-Type: {headers.get('Content-Type')}\r\n\r\n".encode()
+        message = BytesParser(policy=policy.HTTP).parsebytes(head + body)
+        parts = list(message.iter_parts())
+        names = [part.get_param("name", header="Content-Disposition") for part in parts]
+        if message.get_content_type() != "multipart/form-data" or names != ["file"]:
+            return 400, self.refusal(4000, "The body is no form with the one part file")
+        name = parts[0].get_filename()
+        content = parts[0].get_payload(decode=True)
+        if not content:
+            return 200, self.refusal(4300, "The file is empty")
+        file_id = self.new_id()
+        self.files[file_id] = (name, content)
+        data = {"id": file_id, "bytes": len(content), "file_name": name}
+        data["created_at"] = int(time.time())
+        return 200, {"code": 0, "msg": "", "data": data, "detail": {"logid": self.logid()}}
+
+    def unknown_files(self, parameters):
+        """输入 {"file_id": …}（或者它们的列表）里，没有上传过的 ID。"""
+        for value in parameters.values():
+            for text in value if isinstance(value, list) else [value]:
+                try:
+                    file_id = json.loads(text)["file_id"]
+                except (ValueError, TypeError, KeyError):
+                    continue  # 不是文件
+                if file_id not in self.files:
+                    yield file_id
 
     def run_workflow(self, body):
         try:
@@ -136,11 +176,12 @@ class FakeCoze(ThreadingHTTPServer):
             )
         if workflow_id != WORKFLOW_ID:
             return 200, self.refusal(4200, f"Requested resource workflow does not exist. {OURS}")
-        with self.lock:
-            self.next_id += 1
-            run_id = str(self.next_id)
-            run = {"id": run_id, "started": time.time(), "inputs": parameters, "queries": 0}
-            self.runs[run_id] = run
+        unknown = list(self.unknown_files(parameters))
+        if unknown:
+            return 200, self.refusal(4000, f"No such file: {unknown}")
+        run_id = self.new_id()
+        run = {"id": run_id, "started": time.time(), "inputs": parameters, "queries": 0}
+        self.runs[run_id] = run
         reply = {"code": 0, "msg": "", "execute_id": run_id, "debug_url": self.debug_url(run_id)}
         if not is_async:
             self.stopping.wait(self.seconds)

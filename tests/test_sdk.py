@@ -11,12 +11,18 @@ from fake_coze import TOKEN, WORKFLOW_ID
 
 
 @pytest.fixture
-def runs(coze, monkeypatch):
-    """SDK 里运行工作流的部分：runs(token)。"""
+def sdk(coze, monkeypatch):
+    """对着替身的 SDK：sdk(token)。"""
     server = coze(seconds=0.3)
     for name, value in server.environment.items():
         monkeypatch.setenv(name, value)
-    return lambda token=TOKEN: Coze(auth=TokenAuth(token), base_url=server.url).workflows.runs
+    return lambda token=TOKEN: Coze(auth=TokenAuth(token), base_url=server.url)
+
+
+@pytest.fixture
+def runs(sdk):
+    """SDK 里运行工作流的部分：runs(token)。"""
+    return lambda token=TOKEN: sdk(token).workflows.runs
 
 
 def test_sync(runs):
@@ -52,3 +58,18 @@ def test_refusals(runs):
         with pytest.raises(CozeAPIError) as error:
             call()
         assert error.value.code == code
+
+
+def test_file(sdk, runs, tmp_path):
+    (tmp_path / "照片.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    file = sdk().files.upload(file=tmp_path / "照片.png")
+    assert (file.bytes, file.file_name) == (8, "照片.png")
+    inputs = {"image": json.dumps({"file_id": file.id})}
+    result = runs().create(workflow_id=WORKFLOW_ID, parameters=inputs)
+    assert json.loads(result.data)["inputs"] == inputs
+
+
+def test_unknown_file(runs):
+    with pytest.raises(CozeAPIError) as error:
+        runs().create(workflow_id=WORKFLOW_ID, parameters={"image": '{"file_id":"1"}'})
+    assert error.value.code == 4000
