@@ -6,8 +6,9 @@
 
 填好脚本顶部的配置，然后运行:  python workflow_async.py
 接着等待以前启动的运行:        python workflow_async.py <run_id>_<created_at>.json
+没有那个文件时:            python workflow_async.py <run_id>
 
-需要：工作流已经发布；令牌有 run 和 listRunHistory 权限；
+需要：工作流已经发布；令牌有 run 和 listRunHistory 权限（用 FILES 时还要 uploadFile）；
 扣子的付费版（免费版请用 workflow_sync.py）。
 一收到运行的 ID，就把记录写成当前文件夹里的 <run_id>_<created_at>.json；
 从这时起，脚本结束了也能用这个文件接着等。
@@ -24,9 +25,8 @@
   130  按了 Ctrl-C
 """
 
-from __future__ import annotations
-
 import argparse
+import glob
 import io
 import json
 import os
@@ -37,8 +37,7 @@ import threading
 import time
 from contextlib import closing, contextmanager, suppress
 from datetime import datetime, timezone
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import quote
 
 try:
@@ -46,12 +45,11 @@ try:
     from requests.adapters import HTTPAdapter
     from urllib3.util import Retry, ssltransport  # noqa: F401 1.26 起才有它，Retry 也才有 other
 except ImportError as error:
-    install = f'"{sys.executable}" -m pip install requests "urllib3>=1.26"'
-    sys.exit(f"不能使用 requests: {error}。虚拟环境要先激活；没有安装时，请运行: {install}")
+    sys.exit(f'''不能使用 requests: {error}。虚拟环境要先激活；没有安装时，请运行:
+"{sys.executable}" -m pip install requests "urllib3>=1.26"''')
 
-SCRIPT = ""  # 粘贴在 Jupyter 里运行的没有文件，那里的 sys.argv 也不是给脚本的
-if "__file__" in globals():
-    SCRIPT = sys.argv[0]
+# 粘贴在 Jupyter 里运行的没有文件，那里的 sys.argv 也不是给脚本的
+SCRIPT = sys.argv[0] if "__file__" in globals() else ""
 
 # ======== 配置：只需要修改这一段 ========
 
@@ -62,6 +60,9 @@ INPUTS = {  # 名称与工作流「开始」节点的一致
     "param1": "value1",
     "param2": "value2",
 }
+# 用本机的文件作为输入：参数名 -> 文件，或者几个文件，例如 {"image": "照片.png"}、
+# {"docs": ["a.pdf", "b.pdf"]}。Windows 的路径写成 r"C:\图片\a.png" 或 "C:/图片/a.png"
+FILES = {}
 # 服务地址：国内 https://api.coze.cn，国际版 https://api.coze.com，或自建服务的地址。
 # 没有改动这一行，又设置了环境变量 COZE_API_BASE 时，用环境变量的
 API_BASE = "https://api.coze.cn"
@@ -105,6 +106,7 @@ def choose_setting(value, untouched, variable):
 TOKEN = choose_setting(YOUR_ACCESS_TOKEN, "your_actual_", "COZE_API_TOKEN")
 TOKEN = re.sub(r"(?i)^bearer(\s+|$)", "", TOKEN)  # 连同 Bearer 一起粘贴的
 BASE = choose_setting(API_BASE, r"https://api\.coze\.cn$", "COZE_API_BASE").rstrip("/")
+IS_COZE = re.match(r"(?i)https?://api\.coze\.(cn|com)(:|/|$)", BASE)  # 不是自建的服务
 
 
 def account_problems():
@@ -115,7 +117,7 @@ def account_problems():
         yield "YOUR_ACCESS_TOKEN 要写成引号里的文字：里面没有空格和中文，后面没有逗号"
     if not BASE.lower().startswith(("https://", "http://")):
         yield "API_BASE 要写成引号里的地址，以 https:// 开头（自建的服务也可以 http://）"
-    if re.match(r"(?i)http://api\.coze\.(cn|com)(:|/|$)", BASE):
+    if IS_COZE and not BASE.lower().startswith("https:"):
         yield "API_BASE 要以 https:// 开头：http:// 不加密，路上谁都能看到令牌"
 
 
@@ -209,7 +211,6 @@ def quiet_interrupt(kind, *error):
 # 不要改成 max_retries=3：读回复时的 TLS 错误，会让它把同一个 POST 送达四次。
 RETRY = Retry(total=None, connect=3, read=False, redirect=0, status=0, other=0, backoff_factor=0.5)
 SESSION = Session()  # 一次运行只用一个连接
-SESSION.headers["Content-Type"] = "application/json"
 for scheme in ("https://", "http://"):
     SESSION.mount(scheme, HTTPAdapter(max_retries=RETRY))
 
@@ -218,7 +219,7 @@ class Answer(NamedTuple):
     """收完的一个回复。"""
 
     status: int  # HTTP 状态
-    headers: Any
+    headers: object
     text: str  # 正文，令牌已经遮住
 
 
@@ -240,8 +241,10 @@ class RunBody(io.BytesIO):
         return super().read(size)
 
 
-def exchange(method, path, body, seconds, report=None):
+def exchange(method, path, seconds, report=None, **content):
     """发送一个请求，从连接到收完回复一共最多等 seconds 秒。抛出 NoAnswer、KeyboardInterrupt。
+
+    content: 请求的正文，写成 requests 的 data（和 headers）或者 files。
 
     后台的线程发送，这里等：总的时间有限，Ctrl-C 也及时。
     放弃以后，线程可能还在，所以 post_run 会关上它的正文。
@@ -251,10 +254,16 @@ def exchange(method, path, body, seconds, report=None):
 
     def work():
         try:
-            # timeout: 连接最多 10 秒；后一个只管两次收到数据之间，所以 wait 另管总的时间
-            # allow_redirects: 跟随 307、308 会把请求再发一遍
-            limits = {"auth": add_token, "timeout": (10, seconds), "allow_redirects": False}
-            results.append(SESSION.request(method, BASE + path, data=body, **limits))
+            results.append(
+                SESSION.request(
+                    method,
+                    BASE + path,
+                    auth=add_token,
+                    timeout=(10, seconds),  # 连接最多 10 秒；后一个是两次收到数据之间，不是总的
+                    allow_redirects=False,  # 跟随 307、308 会把请求再发一遍
+                    **content,
+                )
+            )
         except Exception as error:  # noqa: BLE001 交给等着的主线程
             results.append(error)
         done.set()
@@ -276,13 +285,21 @@ def exchange(method, path, body, seconds, report=None):
 def post_run(body, seconds, report=None):
     """发送运行请求：唯一花钱的一步，一次运行只调用一次。抛出 NoAnswer、KeyboardInterrupt。"""
     with closing(body):  # 放弃了的正文，从这时起再也发不出去
-        return exchange("POST", "/v1/workflow/run", body, seconds, report)
+        is_json = {"Content-Type": "application/json"}
+        return exchange("POST", "/v1/workflow/run", seconds, report, data=body, headers=is_json)
+
+
+def upload_file(path, seconds):
+    """上传一个文件，不花钱，也不启动什么。抛出 OSError（不能读）、NoAnswer、KeyboardInterrupt。"""
+    with open(path, "rb") as file:  # requests 会把它整个读进内存
+        part = {"file": (os.path.basename(path), file)}
+        return exchange("POST", "/v1/files/upload", seconds, files=part)
 
 
 def get_history(path, seconds):
     """查询运行的状态，不花钱。抛出 NoAnswer、KeyboardInterrupt。"""
     # 以 / 开头的地址，和 BASE 拼在一起也不会变成别的主机
-    return exchange("GET", f"/{path.lstrip('/')}", None, seconds)
+    return exchange("GET", f"/{path.lstrip('/')}", seconds)
 
 
 # ---- 文件 ----
@@ -292,10 +309,9 @@ def write_file(path, text):
     """写好再替换：写到一半断掉，留下的也是完整的旧文件或新文件。抛出 OSError。"""
     temporary = f"{path}.{os.getpid()}.tmp"
     try:
-        with open(
-            temporary, "w", encoding="utf-8", errors="backslashreplace", newline="\n"
-        ) as file:
-            print(hide_token(text), file=file, flush=True)
+        with open(temporary, "wb") as file:
+            file.write(hide_token(f"{text}\n").encode("utf-8", "backslashreplace"))
+            file.flush()
             with suppress(OSError):  # 有的磁盘没有 fsync，不算失败
                 os.fsync(file.fileno())
         # Windows 上，杀毒或同步的程序可能正占着旧文件：试 20 次，等它两秒；再不行才抛出
@@ -311,14 +327,22 @@ def write_file(path, text):
 
 def try_folder():
     """在当前文件夹里试写一个小文件，再删掉。抛出 OSError：写不了，结果也会存不下来。"""
-    path = os.path.join(os.getcwd(), f"coze-{os.getpid()}")
+    path = os.path.abspath(f"coze-{os.getpid()}")
     write_file(path, "x")
     os.remove(path)
 
 
-def read_file(path):
-    """文件的内容。抛出 OSError。"""
-    return Path(path).read_bytes()
+def read_file(path, size=-1):
+    """文件的内容，最多 size 个字节（-1 是全部）。抛出 OSError。"""
+    with open(path, "rb") as file:
+        return file.read(size)
+
+
+def read_files(pattern):
+    """当前文件夹里名称这样的文件 (名称, 内容)，不能读的跳过。pattern: glob 的写法。"""
+    for path in glob.glob(pattern):
+        with suppress(OSError):
+            yield path, read_file(path)
 
 
 # ======== 翻译：Coze 的回复变成记录。纯函数，不碰外界、时钟和配置 ========
@@ -346,13 +370,13 @@ class Reply(NamedTuple):
     """
 
     answer: Answer
-    body: Any  # 原来的 JSON，记录里要保存；不是 JSON 时是文本
+    body: object  # 原来的 JSON，记录里要保存；不是 JSON 时是文本
     code: str  # 拒绝的错误码
     run_id: str
     status: str  # 记录里的写法；没有说到时是空串
-    outputs: Any
+    outputs: object
     error: dict  # 失败的原因 {"code", "message"}
-    question: str | None  # 运行停下来问的问题；没有在问时是 None
+    question: object  # 运行停下来问的问题，文本；没有在问时是 None
     created_at: str
     updated_at: str
     page: str  # 运行详情页面
@@ -480,7 +504,7 @@ def read_reply(body, answer):
         outputs=unwrap_text(decode(outputs)),
         error=read_error(fields),
         question=read_question(fields),
-        created_at=first_time(fields, "created_at"),
+        created_at=first_time(fields, "created_at", "create_time"),
         updated_at=first_time(fields, "updated_at", "update_time"),
         page=first_text(fields, "debug_url"),
         tokens=first_text(usage, "token_count", "token"),
@@ -495,8 +519,9 @@ def read_nodes(output):
     """
     if not {"Output", "node_status"} & fields_of(output).keys():
         return output
-    nodes = {name: unwrap_text(decode(value)) for name, value in output.items()}
-    nodes.pop("node_status", None)
+    nodes = {
+        name: unwrap_text(decode(value)) for name, value in output.items() if name != "node_status"
+    }
     if nodes.keys() == {"Output"}:
         return nodes["Output"]
     return nodes
@@ -513,9 +538,9 @@ def read_history(body, answer):
     data = fields.get("data")
     if isinstance(data, list) and data:
         entry = data[0]
-    reply = read_reply(entry, answer)
-    reply = reply._replace(body=body, code=read_code(fields, answer.status))
-    if reply.code or answer.status >= 300:
+    code = read_code(fields, answer.status)
+    reply = read_reply(entry, answer)._replace(body=body, code=code)
+    if code or answer.status >= 300:
         return reply._replace(status="")
     if {"code", "detail"} & fields.keys():  # 正式版
         return reply._replace(outputs=read_nodes(reply.outputs))
@@ -527,15 +552,31 @@ def read_stored(record):
     return read_history(record["response"], Answer(200, {}, ""))
 
 
+def read_upload(reply):
+    """上传以后，作为输入的文字（Coze 文档 upload_files）；没有传上去的是空串。"""
+    if reply.code:
+        return ""
+    file = fields_of(reply.outputs)
+    url = first_text(file, "url")  # 有网址的是 Coze Studio，它的工作流要网址
+    file_id = first_text(file, "id")
+    if url or not file_id:
+        return url
+    return f'{{"file_id":"{file_id}"}}'
+
+
 def make_record(run, reply, status, now):
     """收到 reply 之后的记录。run: 之前的记录；now: Coze 没有给更新时间时用的。"""
-    record = {name: run.get(name) for name in ("run_id", "workflow_id", "status", "inputs")}
-    record["status"] = status
+    record = {
+        "run_id": run["run_id"],
+        "workflow_id": run["workflow_id"],
+        "status": status,
+        "inputs": run["inputs"],
+    }
     if status == "completed":
         record["outputs"] = reply.outputs
     if status == "failed":
         record["error"] = reply.error
-    record["created_at"] = run["created_at"]
+    record["created_at"] = run.get("created_at") or reply.created_at or now
     record["updated_at"] = reply.updated_at or now
     record["response"] = reply.body
     return record
@@ -566,8 +607,11 @@ REFUSED = {  # 没有运行；再试还是这样
     "4006": CHECK_BOT,
     "4015": CHECK_BOT,
     "4100": NEW_TOKEN,
-    "4101": f"令牌没有权限（运行要 run，查询要 listRunHistory），或者不属于这个空间。{SITES}",
+    "4101": f"令牌没有权限（run、listRunHistory，上传要 uploadFile）或不属于这个空间。{SITES}",
     "4200": PUBLISH,
+    "4302": "文件太大。",
+    "4303": "Coze 不支持这种文件。",
+    "4304": "文件损坏了。",
     "6003": "异步运行需要付费版，请改用 workflow_sync.py。",
     "6031": PUBLISH,
     "700012006": f"{NEW_TOKEN}自建的 Coze Studio 也可能是数据库停了。",
@@ -583,7 +627,7 @@ REFUSED_FOR_NOW = {  # 没有运行；以后再试也许就好
 }
 MAY_HAVE_RUN = {  # 可能运行过；不在表里的也是
     "4013": BUSY,
-    "4314": "没有这条运行记录：刚启动时请稍等片刻；很久以前的可能已经过期。",
+    "4314": "没有这次运行：检查运行 ID 和 WORKFLOW_ID；刚启动的请稍等，很久以前的可能已经过期。",
     "5000": BUSY,
     "6039": "工作流里有提问或输入节点，不能同步运行；提问之前的节点已经运行过。",
     "720701013": "正式版请稍后再试；Coze Studio 有节点失败，检查工作流，WORKFLOW_ID 要全是数字。",
@@ -610,15 +654,14 @@ def is_hopeless(reply):
 
 def is_too_early(reply):
     """没有查到状态的回复：只是历史还空着吗。"""
-    if reply.code or reply.answer.status >= 300:
-        return False
-    return re.search(r'"data":\s*(\[\]|null)', reply.answer.text)
+    is_refused = reply.code or reply.answer.status >= 300
+    return not is_refused and re.search(r'"data":\s*(\[\]|null)', reply.answer.text)
 
 
 # ======== 说明：记录和拒绝变成给人看的话。纯函数，返回文字 ========
 
-RULE = "=" * 60
-THIN_RULE = "-" * 60
+RULE = "============================================================"
+THIN_RULE = "------------------------------------------------------------"
 
 # 没有得到一次运行的时候：它运行过没有，会不会计费
 CHANCES = {
@@ -671,6 +714,13 @@ def describe_start(record):
 {THIN_RULE}"""
 
 
+def describe_no_record(path, why):
+    """不能接着等。why: 文件为什么不能用。"""
+    return f"""没有发送任何请求: 不能使用记录文件 {path}: {why}
+没有文件也能接着等: python workflow_async.py 运行ID
+运行 ID 是文件名里 _ 之前的部分，也在 Coze 平台的「运行记录」里。"""
+
+
 def describe_loaded(record):
     """接着等待以前的运行。"""
     return f"""{RULE}
@@ -678,7 +728,6 @@ def describe_loaded(record):
 {RULE}
 工作流 ID: {record["workflow_id"]}
 任务 ID (run_id): {record["run_id"]}
-上次状态: {record["status"]}
 {RULE}
 
 开始轮询任务状态...
@@ -718,6 +767,11 @@ def describe_reply(reply):
     return f"{list_facts(facts)}\n{said}\n建议: {advise(reply)}"
 
 
+def describe_upload(path, size):
+    """就要上传一个文件了。size: 字节。"""
+    return f"正在上传 {path}（{size / 2**20:.1f} MB）…"
+
+
 def describe_unsaved(error, path, printed):
     """记录没有写成文件。printed: 完整的记录打印出来了吗。"""
     if not printed:
@@ -754,17 +808,17 @@ def describe_question(reply):
 def describe_go_on(record, command):
     """运行还没有结束，怎样接着等。"""
     return f"""运行 ID (run_id): {record["run_id"]}
-运行在 Coze 上继续（停在提问处的，回答以后继续），用下面的命令接着等，不会重新运行，不会重复计费:
+没有结束的运行在 Coze 上继续（停在提问处的，回答以后继续）。
+用下面的命令接着等，不会重新运行，不会重复计费:
 {command}"""
 
 
 def describe_hopeless(reply):
     """没有查到状态，再查还是这样。"""
     words = f"{describe_reply(reply)}\n停止查询，运行本身不受影响。请先解决问题，再接着等。"
-    is_absent = reply.answer.status == 404 and not reply.code
-    if is_absent or "session_key" in reply.answer.text:  # Coze Studio 这样说它没有的地址
+    if reply.answer.status == 404 or "session_key" in reply.answer.text:
         return f"""{words}
-这个服务没有 RUN_HISTORY_PATH 所写的地址。自建的 Coze Studio 请按配置里的注释修改它。"""
+没有查询的地址: 请检查 RUN_HISTORY_PATH，自建的 Coze Studio 请按配置里的注释修改它。"""
     return words
 
 
@@ -792,8 +846,7 @@ def describe_outcome(record, saved, cost):
     if status == "completed":
         outputs = f"输出结果:\n{as_text(record.get('outputs'))}"
         end = f"{RULE}\n执行完成！\n{RULE}"
-    parts = [title, saved, f"最终状态: {status}", outputs, cost, end]
-    return "\n\n".join(filter(None, parts))
+    return "\n\n".join(filter(None, [title, saved, f"最终状态: {status}", outputs, cost, end]))
 
 
 # ======== 流程：检查配置，启动，查询，直到结束 ========
@@ -801,6 +854,7 @@ def describe_outcome(record, saved, cost):
 WORKFLOW = choose_setting(WORKFLOW_ID, "your_actual_", "COZE_WORKFLOW_ID")
 START_TIMEOUT = 90  # 启动请求最多等多少秒（Coze 的网关也在 90 秒时切断）
 QUERY_TIMEOUT = 30  # 一次查询最多等多少秒，下次再查
+UPLOAD_TIMEOUT = 300  # 上传一个文件最多等多少秒
 EXIT_COMPLETED = 0
 EXIT_FAILED = 1
 EXIT_SETTINGS = 2
@@ -829,26 +883,54 @@ def is_seconds(value):
 
 
 def run_problems():
-    """新的一次运行要用的配置和文件夹不能用的地方，每处一句话。"""
+    """启动或者接着等一次运行，不能用的配置和文件夹，每处一句话。"""
+    yield from account_problems()
     if type(WORKFLOW_ID) not in (str, int):
         yield "WORKFLOW_ID 要写成引号里的文字，引号后面不能有逗号"
     elif not WORKFLOW or WORKFLOW.startswith("your_actual_"):
         yield "WORKFLOW_ID 还没有填写，也没有设置环境变量 COZE_WORKFLOW_ID"
-    elif re.match(r"(?i)https?://api\.coze\.(cn|com)(:|/|$)", BASE) and re.search(
-        "[^0-9]", WORKFLOW
-    ):
+    elif IS_COZE and re.search("[^0-9]", WORKFLOW):
         yield """WORKFLOW_ID 要全是数字：
     它在工作流页面的地址里，workflow_id= 后面（应用里是 /workflow/ 后面）"""
-    if not isinstance(INPUTS, dict):
-        yield 'INPUTS 要像 {"a": 1} 这样，没有参数时写 {}'
-    try:
-        make_body(is_async=True)  # 只试试能不能写成 JSON
-    except (TypeError, ValueError, RecursionError) as error:
-        yield f"INPUTS 或者 EXT 等不能写成 JSON: {error}"
     try:
         try_folder()
     except OSError as error:
         yield f"当前文件夹不能写，结果会存不下来，请换一个文件夹运行: {error}"
+
+
+def input_problems():
+    """INPUTS 和 FILES 等不能用的地方，每处一句话。"""
+    if not isinstance(INPUTS, dict):
+        yield 'INPUTS 要像 {"a": 1} 这样，没有参数时写 {}'
+    try:
+        make_body(INPUTS, is_async=True)  # 只试试能不能写成 JSON
+    except (TypeError, ValueError, RecursionError) as error:
+        yield f"INPUTS 或者 EXT 等不能写成 JSON: {error}"
+    if not isinstance(FILES, dict):
+        yield 'FILES 要像 {"image": "照片.png"} 这样，没有文件时写 {}'
+        return
+    for name, paths in FILES.items():
+        if isinstance(INPUTS, dict) and name in INPUTS:
+            yield f"FILES 和 INPUTS 里都有 {name}"
+        if not isinstance(paths, list):
+            paths = [paths]
+        for path in paths:
+            yield from file_problems(path)
+
+
+def file_problems(path):
+    """FILES 里的一个文件不能用时，一句话。"""
+    if not isinstance(path, str):
+        yield f"FILES 里要写文件名，或者文件名的列表，不能写 {path}"
+        return
+    try:
+        read_file(path, 1)  # 试试能不能读
+        size = os.path.getsize(path)
+    except (OSError, ValueError) as error:
+        yield f"FILES 里的文件不存在或不能读（Windows 的路径里 \\ 要写成 /）: {error}"
+        return
+    if not 0 < size <= 512 * 2**20:
+        yield f"FILES 里的文件是空的，或者超过 512 MB: {path}"
 
 
 def poll_problems():
@@ -864,14 +946,41 @@ def poll_problems():
         yield "RUN_HISTORY_PATH 里要有 {workflow_id} 和 {execute_id}"
 
 
-def make_body(is_async):
+def upload(path):
+    """上传一个文件（列表里的每一个），返回作为输入的文字。抛出 Stop：没有传上去，没有运行。"""
+    if isinstance(path, list):
+        return [upload(one) for one in path]
+    try:
+        say(describe_upload(path, os.path.getsize(path)))
+        answer = upload_file(path, UPLOAD_TIMEOUT)
+        reply = read_reply(decode(answer.text), answer)
+        text = read_upload(reply)
+        if text:
+            return text
+        why = describe_reply(reply)
+    except OSError as error:
+        why = error
+    except NoAnswer as problem:
+        why = describe_no_answer(*problem.args)
+    raise Stop(f"文件 {path} 没有传上去。{why}", EXIT_FAILED, False)
+
+
+def upload_files():
+    """上传 FILES 里的文件，返回这次运行的输入。抛出 Stop、KeyboardInterrupt：什么也没有运行。"""
+    inputs = dict(INPUTS)
+    for name, paths in FILES.items():
+        inputs[name] = upload(paths)
+    return inputs
+
+
+def make_body(inputs, is_async):
     """运行请求的正文（Coze 文档 workflow_run）；没有设置的项不出现。
 
     抛出 TypeError、ValueError、RecursionError：有不能写成 JSON 的。
     """
     fields = {
         "workflow_id": WORKFLOW,
-        "parameters": INPUTS,
+        "parameters": inputs,
         "is_async": is_async,
         "bot_id": BOT_ID,
         "app_id": APP_ID,
@@ -879,9 +988,8 @@ def make_body(is_async):
         "workflow_version": WORKFLOW_VERSION,
         "connector_id": CONNECTOR_ID,
     }
-    given = {name: value for name, value in fields.items() if value is not None}
-    text = json.dumps(given, ensure_ascii=False, allow_nan=False)
-    return RunBody(text.encode("utf-8", "backslashreplace"))
+    text = json.dumps(fields_of(fields), ensure_ascii=False, allow_nan=False)
+    return RunBody(text.encode())
 
 
 def saved_words(path):
@@ -912,39 +1020,47 @@ def go_on_command(script, path):
     return f'{python} "{script}" "{path}"'
 
 
-def start(body):
+def start(body, inputs):
     """启动一次运行，返回它的第一份记录。抛出 Stop：没有得到一次运行。"""
     moment = now()
     try:
         answer = post_run(body, START_TIMEOUT)
     except NoAnswer as problem:
-        raise Stop(describe_no_answer(*problem.args), EXIT_FAILED, body.was_read) from problem
+        raise Stop(describe_no_answer(*problem.args), EXIT_FAILED, body.was_read)
     reply = read_reply(decode(answer.text), answer)
     if not reply.run_id:
         raise Stop(describe_reply(reply), EXIT_FAILED, may_have_run(reply))
     run = {
         "run_id": reply.run_id,
         "workflow_id": WORKFLOW,
-        "inputs": INPUTS,
+        "inputs": inputs,
         "created_at": reply.created_at or moment,
     }
     return make_record(run, reply, reply.status or "pending", now())
 
 
+def find_record(run_id):
+    """当前文件夹里这次运行的记录文件；没有时是 None。"""
+    for path, text in read_files(f"{run_id}_*.json"):
+        if fields_of(decode(text)).get("run_id") == run_id:
+            return path
+
+
 def load(path):
-    """读回一份记录。抛出 Stop：不能用，什么也没有发送。"""
+    """读回一份记录；path 是运行 ID 的，还没有状态。抛出 Stop：不能用，什么也没有发送。"""
+    if re.fullmatch("[0-9A-Za-z_-]+", path) and not os.path.exists(path):
+        refuse(*run_problems(), *poll_problems())
+        record = {"run_id": path, "workflow_id": WORKFLOW, "status": "", "inputs": {}}
+        say(describe_loaded(record))
+        return record
+    record = {}
+    why = "它不是脚本保存的运行记录"
     try:
         record = fields_of(decode(read_file(path)))
     except OSError as error:
-        raise Stop(
-            f"没有发送任何请求: 不能使用记录文件 {path}: {error}", EXIT_SETTINGS, None
-        ) from error
+        why = error
     if RECORD_FIELDS - record.keys():
-        raise Stop(
-            f"没有发送任何请求: 不能使用记录文件 {path}: 它不是脚本保存的运行记录",
-            EXIT_SETTINGS,
-            None,
-        )
+        raise Stop(describe_no_record(path, why), EXIT_SETTINGS, None)
     if record["status"] not in ENDED:
         refuse(*account_problems(), *poll_problems())
         say(describe_loaded(record))
@@ -969,7 +1085,8 @@ def query(record):
     if reply.status:
         say(describe_progress(reply))
         return make_record(record, reply, reply.status, now())
-    if is_hopeless(reply):
+    is_unknown = reply.code == "4314" and not record["status"]  # 用 ID 查，没有这次运行
+    if is_hopeless(reply) or is_unknown:
         raise Stop(describe_hopeless(reply), EXIT_FAILED, None)
     if is_too_early(reply):
         say("Coze 还没有这次运行的状态，稍后再查；刚启动时是正常的。")
@@ -987,14 +1104,17 @@ def poll(record):
     interval = INITIAL_POLL_INTERVAL
     while record["status"] not in ENDED:
         if attempt == MAX_POLL_ATTEMPTS:
-            words = "查询次数用完了，运行还没有结束。想一次等得更久，请把 MAX_POLL_ATTEMPTS 改大。"
-            raise Stop(words, EXIT_UNFINISHED, None)
+            raise Stop(
+                "查询次数用完了，运行还没有结束。想一次等得更久，请把 MAX_POLL_ATTEMPTS 改大。",
+                EXIT_UNFINISHED,
+                None,
+            )
         attempt += 1
         say(f"\n第 {attempt} 次查询... (等待 {round(interval, 3):g} 秒)")
         wait(interval)
         newer = query(record)
         interval = min(interval * 1.5, MAX_POLL_INTERVAL)
-        if newer is None:
+        if not newer:
             continue
         if newer["status"] != record["status"]:
             interval = INITIAL_POLL_INTERVAL
@@ -1020,20 +1140,25 @@ def leave(record, path, words, chance):
         say(f"\n{words}{CHANCES[chance]}", "stderr")
         return
     say(f"\n{words}", "stderr")
-    saved = keep(record, path)
-    if record["status"] not in ENDED:
-        say(describe_go_on(record, go_on_command(SCRIPT or "workflow_async.py", path)), "stderr")
-    else:
+    saved = ""
+    if record["status"]:  # 只有运行 ID 的，还没有记录
+        saved = keep(record, path)
+    if record["status"] in ENDED:
         say(saved, "stderr")
+        return
+    say(describe_go_on(record, go_on_command(SCRIPT or "workflow_async.py", path)), "stderr")
 
 
 def read_arguments():
     """命令里的记录文件；没有写的，或者不是以文件运行的，是 None。"""
     if not SCRIPT:
         return None
-    raw = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
-    parser.add_argument("record", nargs="?", help="接着等待这个文件里的运行，不启动新的运行")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "record", nargs="?", help="接着等待的运行：它的文件，或者它的 ID；不启动新的运行"
+    )
     return parser.parse_args().record
 
 
@@ -1046,17 +1171,21 @@ def main():
     record = None
     try:
         if given is None:
-            refuse(*account_problems(), *run_problems(), *poll_problems())
-            body = make_body(is_async=True)
-            say(describe_request(WORKFLOW, INPUTS))
-            record = start(body)
+            refuse(*run_problems(), *input_problems(), *poll_problems())
+            inputs = upload_files()
+            body = make_body(inputs, is_async=True)
+            say(describe_request(WORKFLOW, inputs))
+            record = start(body, inputs)
             path = file_name(record)
             saved = keep(record, path)
             say(describe_start(record))
         else:
+            path = find_record(given) or given
             record = load(path)
             saved = saved_words(path)
         for newer in poll(record):
+            if not record["status"]:  # 只有运行 ID 的，现在才知道文件的名字
+                path = file_name(newer)
             record = newer
             saved = keep(record, path)
         show(record, saved)

@@ -95,6 +95,7 @@ SHIPPED = {
     "WORKFLOW_ID": '"your_actual_workflow_id"',
     "API_BASE": '"https://api.coze.cn"',
     "INPUTS": '{"param1": "value1", "param2": "value2"}',
+    "FILES": "{}",
 }
 
 

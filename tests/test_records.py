@@ -209,13 +209,18 @@ def test_error(code, message, fields):
 
 
 def test_times():
-    """Unix 秒换算，别的写法不动；Coze 的 create_time 不改变 created_at。"""
+    """Unix 秒换算，别的写法不动。"""
     for value in 1761667120, "1761667120":
         assert reply_to_run({"created_at": value}).created_at == "2025-10-28T15:58:40Z"
     for text in "2025-10-28 15:58:40", "2025-10-28T23:58:40+08:00", "1761667120000":
         assert reply_to_run({"created_at": text}).created_at == text
     polled = reply_to_query(history("Running", create_time=1730174063, update_time=1730174065))
-    assert (polled.created_at, polled.updated_at) == ("", "2024-10-29T03:54:25Z")
+    assert polled.created_at == "2024-10-29T03:54:23Z"
+    assert polled.updated_at == "2024-10-29T03:54:25Z"
+    record = w.make_record(RUN, polled, "running", NOW)
+    assert record["created_at"] == RUN["created_at"]  # 已经有了的不变
+    by_id = {**RUN, "created_at": ""}
+    assert w.make_record(by_id, polled, "running", NOW)["created_at"] == polled.created_at
 
 
 def test_record_of_each_ending():

@@ -203,7 +203,7 @@ def test_retries_never_send_a_request_twice(coze, monkeypatch):
 
     monkeypatch.setattr(w, "BASE", coze().url)
     with pytest.raises(w.NoAnswer, match="broken in the middle"):
-        w.exchange("POST", "/v1/workflow/run", Broken(b"{}"), 10)
+        w.exchange("POST", "/v1/workflow/run", 10, data=Broken(b"{}"))
     assert Broken.sent == 1
 
 

@@ -247,4 +247,4 @@ def test_import_that_fails_is_told_in_its_own_words(script, tmp_path, name, file
         (tmp_path / path).write_text(text)
     done = expect(script(name).run(), 1, "pip install requests", words)
     assert re.search(r'"[^"]*python[^"]*" -m pip install requests "urllib3>=1.26"', done.stderr)
-    assert len(done.stderr.splitlines()) == 1
+    assert len(done.stderr.splitlines()) == 2
