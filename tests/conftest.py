@@ -34,6 +34,8 @@ WINDOWS = (
 FAST = {"INITIAL_POLL_INTERVAL": 0.02, "MAX_POLL_INTERVAL": 0.05}
 STARTED = {"code": 0, "msg": "", "execute_id": "7", "debug_url": "https://x/?execute_id=7"}
 TIMES = {"created_at": "2025-10-28T15:58:40Z", "updated_at": "2025-10-28T15:58:40Z"}
+NOT_RUN = "工作流没有运行，不会计费"
+MAYBE = "可能正在运行并计费"
 MB = 2**20
 CTRL_C = -signal.SIGINT  # 脚本由信号结束，shell 里的 $? 是 130
 signal.signal(

@@ -5,9 +5,8 @@ import random
 import time
 
 import pytest
-from conftest import ASYNC, BOTH, CTRL_C, SYNC, Reply, expect, html, success
+from conftest import ASYNC, BOTH, CTRL_C, NOT_RUN, SYNC, Reply, expect, html, success
 from fake_coze import FakeCoze
-from test_refusals import NOT_RUN
 
 PNG = b"\x89PNG\r\n\x1a\n\x00\xff"
 UPLOADED = {"code": 0, "msg": "", "data": {"id": "31", "bytes": 10, "file_name": "a.png"}}

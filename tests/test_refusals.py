@@ -9,14 +9,13 @@ from contextlib import ExitStack
 
 import pytest
 import trustme
-from conftest import ASYNC, BOTH, SYNC, expect, free_port, html
+from conftest import ASYNC, BOTH, MAYBE, NOT_RUN, SYNC, expect, free_port, html
 from fake_coze import FakeCoze, Reply
 
 import workflow_async as w
 
 QUICK = {SYNC: {"TIMEOUT": 0.5}, ASYNC: {"START_TIMEOUT": 0.5}}
 RESULT = {"code": 0, "data": "x", "execute_id": "7"}
-NOT_RUN, MAYBE = "工作流没有运行，不会计费", "可能正在运行并计费"
 NO_STATUSES = [*range(300, 400), 400, 401, 403, 404, 405, 407, 413, 429]
 
 
