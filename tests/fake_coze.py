@@ -4,7 +4,8 @@
     python tests/fake_coze.py                       只启动替身，打印环境变量，按 Ctrl-C 结束
 
 它在 127.0.0.1 上讲正式版 Coze 的协议：检查令牌（4100）、工作流（4200）、运行记录（4314）、
-输入里的 file_id（4000）；异步启动之后第一次查询是空列表，然后是 Running，最后是 Success，输出里带着输入。
+输入里的 file_id（4000）；异步启动之后第一次查询是空列表，然后是 Running，最后是 Success，
+输出里带着输入。
 """
 
 import argparse
@@ -21,8 +22,9 @@ import time
 from collections import deque
 from email import policy
 from email.parser import BytesParser
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 TOKEN = "pat_fake_coze_stand_in_token"
 WORKFLOW_ID = "7400000000000000001"
@@ -46,6 +48,21 @@ class Reply:
         self.delay = delay
 
 
+# 历史里的一条，每次都一样的字段
+ALWAYS = {
+    "bot_id": "0",
+    "connector_id": "1024",
+    "connector_uid": "2236000000000000",
+    "run_mode": 2,
+    "error_code": "",
+    "error_message": "",
+    "token": "0",
+    "cost": "0.00000",
+    "is_output_trimmed": False,
+    "node_execute_status": {},
+}
+
+
 class FakeCoze(ThreadingHTTPServer):
     """替身服务器；with 进入时开始服务，退出时停止。
 
@@ -60,9 +77,7 @@ class FakeCoze(ThreadingHTTPServer):
     def __init__(self, seconds=0.0, replies=(), port=0):
         super().__init__(("127.0.0.1", port), Handler)
         self.seconds = seconds
-        self.replies = deque(
-            reply if isinstance(reply, Reply) else Reply(reply) for reply in replies
-        )
+        self.replies = deque(replies)
         self.requests = []
         self.connections = []
         self.stopping = threading.Event()
@@ -78,9 +93,8 @@ class FakeCoze(ThreadingHTTPServer):
     @property
     def environment(self):
         """脚本和官方 SDK 示例读取的环境变量；系统代理不能拦截发往本机的请求。"""
-        no_proxy = ",".join(
-            filter(None, [os.environ.get("NO_PROXY") or os.environ.get("no_proxy"), "127.0.0.1"])
-        )
+        already = os.environ.get("NO_PROXY") or os.environ.get("no_proxy")
+        no_proxy = ",".join(filter(None, [already, "127.0.0.1"]))
         return {
             "COZE_API_TOKEN": TOKEN,
             "COZE_WORKFLOW_ID": WORKFLOW_ID,
@@ -90,9 +104,8 @@ class FakeCoze(ThreadingHTTPServer):
         }
 
     def __enter__(self):
-        threading.Thread(
-            target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
-        ).start()
+        serve = partial(self.serve_forever, poll_interval=0.02)
+        threading.Thread(target=serve, daemon=True).start()
         return self
 
     def __exit__(self, *exc_info):
@@ -108,7 +121,7 @@ class FakeCoze(ThreadingHTTPServer):
     def answer(self, method, path, headers, body):
         """一个请求的 (HTTP 状态, JSON)。"""
         if headers.get("Authorization") != f"Bearer {TOKEN}":
-            hint = f"这里是本地替身 fake_coze，不是 Coze。它的令牌在环境变量 COZE_API_TOKEN 里: {TOKEN}"
+            hint = f"这里是本地替身 fake_coze，不是 Coze。它的令牌是 COZE_API_TOKEN 里的 {TOKEN}"
             return 401, self.refusal(4100, f"authentication is invalid. {hint}")
         if (method, path) == ("POST", "/v1/workflow/run"):
             return self.run_workflow(body)
@@ -162,32 +175,31 @@ class FakeCoze(ThreadingHTTPServer):
     def run_workflow(self, body):
         try:
             request = json.loads(body)
-            workflow_id, parameters = request["workflow_id"], request.get("parameters") or {}
-            is_async = request.get("is_async", False)
+            workflow_id = request["workflow_id"]
         except (ValueError, KeyError, TypeError):
             return 400, self.refusal(4000, "The request body is no JSON object with a workflow_id")
-        if not (
-            isinstance(workflow_id, str)
-            and isinstance(parameters, dict)
-            and isinstance(is_async, bool)
-        ):
-            return 400, self.refusal(
-                4000, "workflow_id is a string, parameters an object, is_async a boolean"
-            )
+        parameters = request.get("parameters") or {}
+        is_async = request.get("is_async", False)
+        if [type(workflow_id), type(parameters), type(is_async)] != [str, dict, bool]:
+            return 400, self.refusal(4000, "Expected a string, an object and a boolean")
         if workflow_id != WORKFLOW_ID:
             return 200, self.refusal(4200, f"Requested resource workflow does not exist. {OURS}")
         unknown = list(self.unknown_files(parameters))
         if unknown:
             return 200, self.refusal(4000, f"No such file: {unknown}")
-        run_id = self.new_id()
-        run = {"id": run_id, "started": time.time(), "inputs": parameters, "queries": 0}
-        self.runs[run_id] = run
-        reply = {"code": 0, "msg": "", "execute_id": run_id, "debug_url": self.debug_url(run_id)}
+        run = self.new_run(parameters)
+        reply = {"code": 0, "msg": "", "execute_id": run["id"], "detail": {"logid": self.logid()}}
+        reply["debug_url"] = self.debug_url(run["id"])
         if not is_async:
             self.stopping.wait(self.seconds)
             reply["data"] = self.end_node(run)
             reply.update(token=150, cost="0", usage=self.usage())
-        return 200, {**reply, "detail": {"logid": self.logid()}}
+        return 200, reply
+
+    def new_run(self, inputs):
+        run = {"id": self.new_id(), "started": time.time(), "inputs": inputs, "queries": 0}
+        self.runs[run["id"]] = run
+        return run
 
     def run_history(self, workflow_id, run_id):
         run = self.runs.get(run_id)
@@ -197,44 +209,44 @@ class FakeCoze(ThreadingHTTPServer):
             return 200, self.refusal(4314, "Execution record not found")
         run["queries"] += 1
         ended = run["queries"] > 2 and time.time() >= run["started"] + self.seconds
-        data = [] if run["queries"] == 1 else [self.history(run, ended)]
+        data = []
+        if run["queries"] > 1:
+            data.append(self.history(run, ended))
         return 200, {"code": 0, "msg": "", "detail": {"logid": self.logid()}, "data": data}
 
     def history(self, run, ended):
-        output = {"node_status": "{}", "Output": self.end_node(run) if ended else ""}
+        output = {"node_status": "{}", "Output": ""}
+        state = "Running"
+        if ended:
+            output["Output"] = self.end_node(run)
+            state = "Success"
         return {
+            **ALWAYS,
             "execute_id": run["id"],
-            "execute_status": "Success" if ended else "Running",
-            "bot_id": "0",
-            "connector_id": "1024",
-            "connector_uid": "2236000000000000",
-            "run_mode": 2,
+            "execute_status": state,
             "create_time": int(run["started"]),
             "update_time": int(time.time()),
             "output": json.dumps(output, ensure_ascii=False),
-            "error_code": "",
-            "error_message": "",
             "debug_url": self.debug_url(run["id"]),
             "usage": self.usage(),
-            "token": "0",
-            "cost": "0.00000",
             "logid": self.logid(),
-            "is_output_trimmed": False,
-            "node_execute_status": {},
         }
 
     def end_node(self, run):
-        return json.dumps(
-            {"output": "来自本地替身的回答", "inputs": run["inputs"]}, ensure_ascii=False
-        )
+        outputs = {"output": "来自本地替身的回答", "inputs": run["inputs"]}
+        return json.dumps(outputs, ensure_ascii=False)
 
     def usage(self):
         return {"input_count": 50, "output_count": 100, "token_count": 150}
 
     def debug_url(self, run_id):
-        return (
-            f"{self.url}/work_flow?execute_id={run_id}&space_id=1&workflow_id={quote(WORKFLOW_ID)}"
-        )
+        query = f"execute_id={run_id}&space_id=1&workflow_id={WORKFLOW_ID}"
+        return f"{self.url}/work_flow?{query}"
+
+
+LINGER = "ii"  # SO_LINGER 的两个数
+if os.name == "nt":
+    LINGER = "hh"
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -247,31 +259,42 @@ class Handler(BaseHTTPRequestHandler):
         """不打印访问日志。"""
 
     def respond(self):
+        """一个请求：记下来，取排好的回复（没有时照协议回答），发送。"""
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         if self.server.stopping.is_set():
-            return self.fail("close")
+            self.close_connection = True
+            return
         self.server.requests.append((self.command, self.path, dict(self.headers), body))
         self.server.connections.append(self.client_address)
-        with self.server.lock:
-            reply = self.server.replies.popleft() if self.server.replies else None
-        if reply is None:
-            status, value = self.server.answer(
-                self.command, urlsplit(self.path).path, self.headers, body
-            )
-            reply = Reply(value, status)
+        reply = self.next_reply(body)
         self.server.stopping.wait(reply.delay)
         if reply.fault in ("reset", "close", "hang"):
-            return self.fail(reply.fault)
+            self.fail(reply.fault)
+        else:
+            self.send_reply(reply)
+
+    do_GET = do_POST = respond
+
+    def next_reply(self, body):
+        try:
+            reply = self.server.replies.popleft()
+        except IndexError:
+            path = urlsplit(self.path).path
+            status, value = self.server.answer(self.command, path, self.headers, body)
+            return Reply(value, status)
+        if isinstance(reply, Reply):
+            return reply
+        return Reply(reply)
+
+    def send_reply(self, reply):
         body = reply.body
         if not isinstance(body, (bytes, str)):
             body = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
         if isinstance(body, str):
             body = body.encode("utf-8", "surrogatepass")
-        detail = reply.body.get("detail") if isinstance(reply.body, dict) else None
-        logid = detail.get("logid") if isinstance(detail, dict) else None
         headers = {
             "Content-Type": "application/json; charset=utf-8",
-            "X-Tt-Logid": logid or self.server.logid(),
+            "X-Tt-Logid": self.logid_of(reply.body),
             "Content-Length": str(len(body)),
             **reply.headers,
         }
@@ -280,39 +303,47 @@ class Handler(BaseHTTPRequestHandler):
             if value is not None:
                 self.send_header(name, value)
         self.end_headers()
-        while reply.fault == "drip" and len(body) > 1:
-            self.wfile.write(body[:1])
-            self.wfile.flush()
-            body = body[1:]
-            if self.server.stopping.wait(0.1):
-                return self.fail("close")
-        self.wfile.write(body[: len(body) // 2] if reply.fault in ("half", "stall") else body)
-        self.wfile.flush()
-        if reply.fault == "stall":
-            self.fail("hang")
-        elif reply.fault == "half":
-            self.fail("close")
+        self.send_body(body, reply.fault)
 
-    do_GET = do_POST = respond
+    def logid_of(self, body):
+        """回复里的 logid；没有的，新的一个。"""
+        try:
+            return body["detail"]["logid"]
+        except (TypeError, KeyError):
+            return self.server.logid()
+
+    def send_body(self, body, fault):
+        if fault == "drip":
+            for number in range(len(body) - 1):
+                self.wfile.write(body[number : number + 1])
+                self.wfile.flush()
+                if self.server.stopping.wait(0.1):
+                    return
+            body = body[-1:]
+        if fault in ("half", "stall"):
+            body = body[: len(body) // 2]
+        self.wfile.write(body)
+        self.wfile.flush()
+        if fault == "half":
+            self.fail("close")
+        if fault == "stall":
+            self.fail("hang")
 
     def fail(self, fault):
         """hang: 不再说话；close: 正常断开；reset: 让对方收到 RST。"""
         if fault == "hang":
             self.server.stopping.wait()
         if fault == "reset":
-            self.connection.setsockopt(
-                socket.SOL_SOCKET,
-                socket.SO_LINGER,
-                struct.pack("hh" if os.name == "nt" else "ii", 1, 0),
-            )
+            at_once = struct.pack(LINGER, 1, 0)
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
             self.rfile.close()
             self.wfile.close()
             self.connection.close()
         self.close_connection = True
 
 
-FILLED_IN = """{} 里已经填写了令牌、工作流 ID 或 API_BASE，它们会盖过替身的环境变量：它不会对着替身运行，可能会真的运行并计费。
-所以没有运行它。请用一份没有填写的脚本来试。"""
+FILLED_IN = """{} 里已经填写了令牌、工作流 ID 或 API_BASE，它们会盖过替身的环境变量：
+它不会对着替身运行，可能会真的运行并计费。所以没有运行它。请用一份没有填写的脚本来试。"""
 
 
 def is_filled_in(path):
@@ -328,45 +359,56 @@ def is_filled_in(path):
     return "\nYOUR_ACCESS_TOKEN = " in source and not all(line in source for line in lines)
 
 
-def main(argv=None):
+def read_options():
+    """命令行的参数。"""
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
+    add = parser.add_argument
+    add("--seconds", type=float, default=3, help="工作流运行的秒数，默认 3")
+    add("--at-once", action="store_true", help="工作流立刻完成；异步仍要查询三次")
+    add("script", nargs="?", metavar="SCRIPT", help="要运行的脚本，例如 workflow_async.py")
+    add("args", nargs=argparse.REMAINDER, metavar="ARGS", help="传给脚本的参数")
+    options = parser.parse_args()
+    if options.at_once:
+        options.seconds = 0
+    return options
+
+
+def run_script(server, script, args):
+    """让脚本对着替身运行；返回它的退出状态。"""
+    if is_filled_in(script):
+        print(FILLED_IN.format(script), file=sys.stderr)
+        return 2
+    signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C 由脚本处理，这里只等它结束
+    command = [sys.executable, script, *args]
+    return subprocess.call(command, env={**os.environ, **server.environment})
+
+
+def wait_for_ctrl_c(server):
+    """说出怎样对着替身运行脚本，然后等候。"""
+    how = "把下面几行粘贴到另一个终端里，再运行脚本:"
+    print(f"本地替身在 {server.url} 上等候，按 Ctrl-C 结束。{how}")
+    form = "export {}={}"
+    if os.name == "nt":
+        form = '$env:{} = "{}"'
+    for name, value in server.environment.items():
+        print(form.format(name, value), flush=True)
+    try:
+        server.stopping.wait()
+    except KeyboardInterrupt:
+        print()
+
+
+def main():
     """命令行；返回脚本的退出状态。"""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--seconds", type=float, default=3, help="工作流运行的秒数，默认 3")
-    parser.add_argument(
-        "--at-once",
-        action="store_const",
-        const=0,
-        dest="seconds",
-        help="工作流立刻完成；异步仍要查询三次",
-    )
-    parser.add_argument(
-        "script", nargs="?", metavar="SCRIPT", help="要运行的脚本，例如 workflow_async.py"
-    )
-    parser.add_argument("args", nargs=argparse.REMAINDER, metavar="ARGS", help="传给脚本的参数")
-    options = parser.parse_args(argv)
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")
-    if options.script and is_filled_in(options.script):
-        print(FILLED_IN.format(options.script), file=sys.stderr)
-        return 2
+    options = read_options()
     with FakeCoze(options.seconds) as server:
         if options.script:
-            signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C 由脚本处理，这里只等它结束
-            command = [sys.executable, options.script, *options.args]
-            return subprocess.call(command, env={**os.environ, **server.environment})
-        print(
-            f"本地替身在 {server.url} 上等候，按 Ctrl-C 结束。把下面几行粘贴到另一个终端里，再运行脚本:"
-        )
-        form = '$env:{} = "{}"' if os.name == "nt" else "export {}={}"
-        for name, value in server.environment.items():
-            print(form.format(name, value), flush=True)
-        try:
-            server.stopping.wait()
-        except KeyboardInterrupt:
-            print()
-    return 0
+            return run_script(server, options.script, options.args)
+        wait_for_ctrl_c(server)
+        return 0
 
 
 if __name__ == "__main__":
