@@ -158,22 +158,23 @@ PRESSED = []  # 按下 Ctrl-C 的时刻
 NEVER = threading.Event()
 
 
+def note_press(*_):
+    """按下了 Ctrl-C：只记下来。过一会儿再按，立刻停止；更快的算同一次，uv run 会转发一遍。"""
+    PRESSED.append(time.monotonic())
+    if PRESSED[-1] - PRESSED[0] > 0.2:
+        raise KeyboardInterrupt
+
+
 @contextmanager
 def ctrl_c_noted():
     """main 全程在里面。停止就是抛出 KeyboardInterrupt，这样 shell 的循环也会停下来。
 
-    第一次按：只记下来，到下一次发送或等待时停止；后面不再等待的，到 main 结束时停止。
-    所以从收到回复到写好文件、说完话，不会停在半路。过一会儿再按：立刻停止。
+    按下以后，到下一次发送或等待时停止；后面不再等待的，到 main 结束时停止。
+    所以从收到回复到写好文件、说完话，不会停在半路。
     抛出 ValueError：不在主线程里，Python 不允许；这时什么都还没有发送。
     """
-
-    def note(*_):
-        PRESSED.append(time.monotonic())
-        if PRESSED[-1] - PRESSED[0] > 0.2:  # 更快的算同一次：uv run 之类会再转发一遍
-            raise KeyboardInterrupt
-
     PRESSED.clear()
-    previous = signal.signal(signal.SIGINT, note)
+    previous = signal.signal(signal.SIGINT, note_press)
     try:
         yield
     finally:
@@ -815,7 +816,7 @@ def describe_go_on(record, command):
 
 def describe_hopeless(reply):
     """没有查到状态，再查还是这样。"""
-    words = f"{describe_reply(reply)}\n停止查询，运行本身不受影响。请先解决问题，再接着等。"
+    words = f"{describe_reply(reply)}\n停止查询；查询不影响运行。请先解决问题，再接着等。"
     if reply.answer.status == 404 or "session_key" in reply.answer.text:
         return f"""{words}
 没有查询的地址: 请检查 RUN_HISTORY_PATH，自建的 Coze Studio 请按配置里的注释修改它。"""
