@@ -41,7 +41,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 try:
-    from requests import Session
+    from requests import Request, Session
     from requests.adapters import HTTPAdapter
     from urllib3.util import Retry, ssltransport  # noqa: F401 1.26 起才有它，Retry 也才有 other
 except ImportError as error:
@@ -245,7 +245,7 @@ class RunBody(io.BytesIO):
 def exchange(method, path, seconds, report=None, **content):
     """发送一个请求，从连接到收完回复一共最多等 seconds 秒。抛出 NoAnswer、KeyboardInterrupt。
 
-    content: 请求的正文，写成 requests 的 data（和 headers）或者 files。
+    content: 请求的正文，requests 的 data 和 headers。
 
     后台的线程发送，这里等：总的时间有限，Ctrl-C 也及时。
     放弃以后，线程可能还在，所以 post_run 会关上它的正文。
@@ -292,9 +292,13 @@ def post_run(body, seconds, report=None):
 
 def upload_file(path, seconds):
     """上传一个文件，不花钱，也不启动什么。抛出 OSError（不能读）、NoAnswer、KeyboardInterrupt。"""
-    with open(path, "rb") as file:  # requests 会把它整个读进内存
+    with open(path, "rb") as file:  # requests 把它整个读进内存
         part = {"file": (os.path.basename(path), file)}
-        return exchange("POST", "/v1/files/upload", seconds, files=part)
+        form = Request("POST", BASE, files=part).prepare()
+    body = io.BytesIO(form.body)  # 一块一块地发送：整个一起的，10 秒就算超时
+    answer = exchange("POST", "/v1/files/upload", seconds, data=body, headers=form.headers)
+    SESSION.close()  # 运行请求用新的连接：旧的可能正在被服务器关掉，那样就说不准运行过没有
+    return answer
 
 
 def get_history(path, seconds):
@@ -339,11 +343,9 @@ def read_file(path, size=-1):
         return file.read(size)
 
 
-def read_files(pattern):
-    """当前文件夹里名称这样的文件 (名称, 内容)，不能读的跳过。pattern: glob 的写法。"""
-    for path in glob.glob(pattern):
-        with suppress(OSError):
-            yield path, read_file(path)
+def find_files(pattern):
+    """当前文件夹里名称这样的文件。pattern: glob 的写法。"""
+    return glob.glob(pattern)
 
 
 # ======== 翻译：Coze 的回复变成记录。纯函数，不碰外界、时钟和配置 ========
@@ -555,7 +557,7 @@ def read_stored(record):
 
 def read_upload(reply):
     """上传以后，作为输入的文字（Coze 文档 upload_files）；没有传上去的是空串。"""
-    if reply.code:
+    if reply.code or reply.answer.status >= 300:
         return ""
     file = fields_of(reply.outputs)
     url = first_text(file, "url")  # 有网址的是 Coze Studio，它的工作流要网址
@@ -666,11 +668,11 @@ THIN_RULE = "------------------------------------------------------------"
 
 # 没有得到一次运行的时候：它运行过没有，会不会计费
 CHANCES = {
-    None: "",
     False: "\n工作流没有运行，不会计费。",
     True: """
 请求可能已经到达 Coze：工作流可能正在运行并计费。脚本不会自动重发。
-再次运行之前，请先在 Coze 平台的工作流页面查看运行记录，确认这一次有没有运行。""",
+再次运行之前，请先在 Coze 平台的工作流页面查看运行记录，确认这一次有没有运行。
+有的话，试试用它的运行 ID 取回结果: python workflow_async.py 运行ID""",
 }
 STOPPED = "已按 Ctrl-C 停止。"
 
@@ -718,7 +720,7 @@ def describe_start(record):
 def describe_no_record(path, why):
     """不能接着等。why: 文件为什么不能用。"""
     return f"""没有发送任何请求: 不能使用记录文件 {path}: {why}
-没有文件也能接着等: python workflow_async.py 运行ID
+没有文件也能接着等（坏的文件先移走）: python workflow_async.py 运行ID
 运行 ID 是文件名里 _ 之前的部分，也在 Coze 平台的「运行记录」里。"""
 
 
@@ -863,7 +865,7 @@ EXIT_UNFINISHED = 3
 
 
 class Stop(Exception):
-    """到此为止。三个参数：要说的话，退出状态，工作流可能运行过吗（不必说的是 None）。"""
+    """到此为止。两个参数：要说的话，退出状态。"""
 
 
 def now():
@@ -875,7 +877,7 @@ def refuse(*problems):
     """抛出 Stop：有问题，一次全部说出来。"""
     if problems:
         words = "\n  - ".join(["配置有问题，没有发送任何请求:", *problems])
-        raise Stop(words, EXIT_SETTINGS, None)
+        raise Stop(words, EXIT_SETTINGS)
 
 
 def is_seconds(value):
@@ -963,7 +965,7 @@ def upload(path):
         why = error
     except NoAnswer as problem:
         why = describe_no_answer(*problem.args)
-    raise Stop(f"文件 {path} 没有传上去。{why}", EXIT_FAILED, False)
+    raise Stop(f"文件 {path} 没有传上去。{why}{CHANCES[False]}", EXIT_FAILED)
 
 
 def upload_files():
@@ -1027,10 +1029,10 @@ def start(body, inputs):
     try:
         answer = post_run(body, START_TIMEOUT)
     except NoAnswer as problem:
-        raise Stop(describe_no_answer(*problem.args), EXIT_FAILED, body.was_read)
+        raise Stop(f"{describe_no_answer(*problem.args)}{CHANCES[body.was_read]}", EXIT_FAILED)
     reply = read_reply(decode(answer.text), answer)
     if not reply.run_id:
-        raise Stop(describe_reply(reply), EXIT_FAILED, may_have_run(reply))
+        raise Stop(f"{describe_reply(reply)}{CHANCES[may_have_run(reply)]}", EXIT_FAILED)
     run = {
         "run_id": reply.run_id,
         "workflow_id": WORKFLOW,
@@ -1040,11 +1042,12 @@ def start(body, inputs):
     return make_record(run, reply, reply.status or "pending", now())
 
 
-def find_record(run_id):
-    """当前文件夹里这次运行的记录文件；没有时是 None。"""
-    for path, text in read_files(f"{run_id}_*.json"):
-        if fields_of(decode(text)).get("run_id") == run_id:
+def find_record(given):
+    """当前文件夹里的记录文件；没有时是 None。given: 运行 ID，或者没有写 .json 的文件名。"""
+    for path in find_files(f"{given}*.json"):
+        if re.fullmatch(f"{re.escape(given)}(_[0-9A-Za-z]*)?[.]json", path):
             return path
+    return None
 
 
 def load(path):
@@ -1061,7 +1064,7 @@ def load(path):
     except OSError as error:
         why = error
     if RECORD_FIELDS - record.keys():
-        raise Stop(describe_no_record(path, why), EXIT_SETTINGS, None)
+        raise Stop(describe_no_record(path, why), EXIT_SETTINGS)
     if record["status"] not in ENDED:
         refuse(*account_problems(), *poll_problems())
         say(describe_loaded(record))
@@ -1086,9 +1089,9 @@ def query(record):
     if reply.status:
         say(describe_progress(reply))
         return make_record(record, reply, reply.status, now())
-    is_unknown = reply.code == "4314" and not record["status"]  # 用 ID 查，没有这次运行
-    if is_hopeless(reply) or is_unknown:
-        raise Stop(describe_hopeless(reply), EXIT_FAILED, None)
+    is_unknown = reply.code and not record["status"]  # 用 ID 查，没有这次运行之类
+    if is_hopeless(reply) or (is_unknown and advise(reply) != BUSY):
+        raise Stop(describe_hopeless(reply), EXIT_FAILED)
     if is_too_early(reply):
         say("Coze 还没有这次运行的状态，稍后再查；刚启动时是正常的。")
     else:
@@ -1105,11 +1108,10 @@ def poll(record):
     interval = INITIAL_POLL_INTERVAL
     while record["status"] not in ENDED:
         if attempt == MAX_POLL_ATTEMPTS:
-            raise Stop(
-                "查询次数用完了，运行还没有结束。想一次等得更久，请把 MAX_POLL_ATTEMPTS 改大。",
-                EXIT_UNFINISHED,
-                None,
+            words = (
+                "查询次数用完了，还没有看到运行结束。想一次等得更久，请把 MAX_POLL_ATTEMPTS 改大。"
             )
+            raise Stop(words, EXIT_UNFINISHED)
         attempt += 1
         say(f"\n第 {attempt} 次查询... (等待 {round(interval, 3):g} 秒)")
         wait(interval)
@@ -1122,7 +1124,7 @@ def poll(record):
             yield newer
         record = newer
         if record["status"] == "interrupted":
-            raise Stop(describe_question(read_stored(record)), EXIT_UNFINISHED, None)
+            raise Stop(describe_question(read_stored(record)), EXIT_UNFINISHED)
 
 
 def show(record, saved):
@@ -1135,12 +1137,11 @@ def show(record, saved):
         say(TRIMMED, "stderr")
 
 
-def leave(record, path, words, chance):
-    """提前离开：说为什么；没有启动的，说运行过没有；启动了的，再写一次记录，说怎样接着等。"""
-    if record is None:
-        say(f"\n{words}{CHANCES[chance]}", "stderr")
-        return
+def leave(record, path, words):
+    """提前离开：说为什么；启动了的，再写一次记录，说怎样接着等。"""
     say(f"\n{words}", "stderr")
+    if record is None:
+        return
     saved = ""
     if record["status"]:  # 只有运行 ID 的，还没有记录
         saved = keep(record, path)
@@ -1194,14 +1195,14 @@ def main():
             return EXIT_COMPLETED
         return EXIT_FAILED
     except Stop as stop:
-        words, status, chance = stop.args
-        leave(record, path, words, chance)
+        words, status = stop.args
+        leave(record, path, words)
         return status
     except KeyboardInterrupt:
-        chance = None  # 接着等的那次运行，早就启动了
-        if given is None:
-            chance = body.was_read
-        leave(record, path, STOPPED, chance)
+        words = STOPPED
+        if given is None and record is None:  # 接着等的那次运行，早就启动了
+            words += CHANCES[body.was_read]
+        leave(record, path, words)
         raise
 
 

@@ -36,7 +36,7 @@ from datetime import datetime, timezone
 from typing import NamedTuple
 
 try:
-    from requests import Session
+    from requests import Request, Session
     from requests.adapters import HTTPAdapter
     from urllib3.util import Retry, ssltransport  # noqa: F401 1.26 起才有它，Retry 也才有 other
 except ImportError as error:
@@ -241,7 +241,7 @@ class RunBody(io.BytesIO):
 def exchange(method, path, seconds, report=None, **content):
     """发送一个请求，从连接到收完回复一共最多等 seconds 秒。抛出 NoAnswer、KeyboardInterrupt。
 
-    content: 请求的正文，写成 requests 的 data（和 headers）或者 files。
+    content: 请求的正文，requests 的 data 和 headers。
 
     后台的线程发送，这里等：总的时间有限，Ctrl-C 也及时。
     放弃以后，线程可能还在，所以 post_run 会关上它的正文。
@@ -288,9 +288,13 @@ def post_run(body, seconds, report=None):
 
 def upload_file(path, seconds):
     """上传一个文件，不花钱，也不启动什么。抛出 OSError（不能读）、NoAnswer、KeyboardInterrupt。"""
-    with open(path, "rb") as file:  # requests 会把它整个读进内存
+    with open(path, "rb") as file:  # requests 把它整个读进内存
         part = {"file": (os.path.basename(path), file)}
-        return exchange("POST", "/v1/files/upload", seconds, files=part)
+        form = Request("POST", BASE, files=part).prepare()
+    body = io.BytesIO(form.body)  # 一块一块地发送：整个一起的，10 秒就算超时
+    answer = exchange("POST", "/v1/files/upload", seconds, data=body, headers=form.headers)
+    SESSION.close()  # 运行请求用新的连接：旧的可能正在被服务器关掉，那样就说不准运行过没有
+    return answer
 
 
 # ---- 文件 ----
@@ -505,7 +509,7 @@ def has_result(reply):
 
 def read_upload(reply):
     """上传以后，作为输入的文字（Coze 文档 upload_files）；没有传上去的是空串。"""
-    if reply.code:
+    if reply.code or reply.answer.status >= 300:
         return ""
     file = fields_of(reply.outputs)
     url = first_text(file, "url")  # 有网址的是 Coze Studio，它的工作流要网址
@@ -599,14 +603,14 @@ THIN_RULE = "------------------------------------------------------------"
 
 # 没有得到一次运行的时候：它运行过没有，会不会计费
 CHANCES = {
-    None: "",
     False: "\n工作流没有运行，不会计费。",
     True: """
 请求可能已经到达 Coze：工作流可能正在运行并计费。脚本不会自动重发。
-再次运行之前，请先在 Coze 平台的工作流页面查看运行记录，确认这一次有没有运行。""",
+再次运行之前，请先在 Coze 平台的工作流页面查看运行记录，确认这一次有没有运行。
+有的话，试试用它的运行 ID 取回结果: python workflow_async.py 运行ID""",
 }
-LONGER_RUNS = """运行记录里有这一次时，试试用它的运行 ID 取回结果: python workflow_async.py 运行ID
-超过 90 秒的工作流请改用 workflow_async.py（需要扣子的付费版）。"""
+LONGER_RUNS = "\n超过 90 秒的工作流请改用 workflow_async.py（需要扣子的付费版）。"
+SYNC_CHANCES = {**CHANCES, True: CHANCES[True] + LONGER_RUNS}
 FILL_IN_ASYNC = "workflow_async.py 里也要先填好令牌和 API_BASE。"
 STOPPED = "已按 Ctrl-C 停止。"
 
@@ -734,7 +738,7 @@ EXIT_UNFINISHED = 3
 
 
 class Stop(Exception):
-    """到此为止。三个参数：要说的话，退出状态，工作流可能运行过吗（不必说的是 None）。"""
+    """到此为止。两个参数：要说的话，退出状态。"""
 
 
 def now():
@@ -746,7 +750,7 @@ def refuse(*problems):
     """抛出 Stop：有问题，一次全部说出来。"""
     if problems:
         words = "\n  - ".join(["配置有问题，没有发送任何请求:", *problems])
-        raise Stop(words, EXIT_SETTINGS, None)
+        raise Stop(words, EXIT_SETTINGS)
 
 
 def is_seconds(value):
@@ -827,7 +831,7 @@ def upload(path):
         why = error
     except NoAnswer as problem:
         why = describe_no_answer(*problem.args)
-    raise Stop(f"文件 {path} 没有传上去。{why}", EXIT_FAILED, False)
+    raise Stop(f"文件 {path} 没有传上去。{why}{CHANCES[False]}", EXIT_FAILED)
 
 
 def upload_files():
@@ -895,12 +899,12 @@ def send(body):
     try:
         answer = post_run(body, TIMEOUT, show_waited)
     except NoAnswer as problem:
-        raise Stop(describe_no_answer(*problem.args), EXIT_FAILED, body.was_read)
+        raise Stop(f"{describe_no_answer(*problem.args)}{SYNC_CHANCES[body.was_read]}", EXIT_FAILED)
     finally:
         rewrite_line("")
     reply = read_reply(decode(answer.text), answer)
     if not reply.run_id and not has_result(reply):
-        raise Stop(describe_reply(reply), EXIT_FAILED, may_have_run(reply))
+        raise Stop(f"{describe_reply(reply)}{SYNC_CHANCES[may_have_run(reply)]}", EXIT_FAILED)
     return reply
 
 
@@ -939,13 +943,6 @@ def exit_status(record, saved):
     return EXIT_FAILED
 
 
-def leave_early(words, chance):
-    """没有得到一次运行：说为什么，它运行过没有。"""
-    say(f"\n{words}{CHANCES[chance]}", "stderr")
-    if chance:
-        say(LONGER_RUNS, "stderr")
-
-
 def check_arguments():
     """命令行只有 --help；不是以文件运行的，不看命令行。"""
     if SCRIPT:
@@ -973,12 +970,12 @@ def main():
         show_result(record, reply, path, saved)
         return exit_status(record, saved)
     except Stop as stop:
-        words, status, chance = stop.args
-        leave_early(words, chance)
+        words, status = stop.args
+        say(f"\n{words}", "stderr")
         return status
     except KeyboardInterrupt:
         if record is None:
-            leave_early(STOPPED, body.was_read)
+            say(f"\n{STOPPED}{SYNC_CHANCES[body.was_read]}", "stderr")
         else:
             say(f"\n{STOPPED}\n{keep(record, path)}", "stderr")
         raise

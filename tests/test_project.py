@@ -63,7 +63,7 @@ PURE += " json re datetime timezone quote math object NamedTuple"
 CORE = "Answer NoAnswer RunBody"
 FLOW = "argparse os sys SCRIPT IS_COZE choose_setting account_problems post_run upload_file get_history"
 FLOW += (
-    " wait say ctrl_c_noted quiet_interrupt try_folder write_file read_file read_files rewrite_line"
+    " wait say ctrl_c_noted quiet_interrupt try_folder write_file read_file find_files rewrite_line"
 )
 ATTRIBUTES = {"os": {"path", "name", "getcwd", "urandom"}, "sys": {"argv", "exit", "excepthook"}}
 
