@@ -133,7 +133,7 @@ class Finished:
     """一次脚本运行的结局。
 
     status: 退出状态；stdout、stderr: 屏幕；names、records: 文件夹里的记录；
-    leftovers: 没有收拾的临时文件；requests: 服务器收到的请求。
+    leftovers: 没有收拾的临时文件；requests: 服务器收到的请求，connections: 每个请求的连接。
     """
 
     def __init__(self, status, stdout, stderr, folder, server):
@@ -145,8 +145,10 @@ class Finished:
         self.records = [json.loads(path.read_text(encoding="utf-8")) for path in files]
         self.leftovers = sorted(path.name for path in folder.glob("*.tmp"))
         self.requests = []
+        self.connections = []
         if server:
             self.requests = server.requests
+            self.connections = server.connections
 
     @property
     def record(self):

@@ -359,7 +359,7 @@ def is_filled_in(path):
     return "\nYOUR_ACCESS_TOKEN = " in source and not all(line in source for line in lines)
 
 
-def read_options():
+def read_options(arguments):
     """命令行的参数。"""
     raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
@@ -368,7 +368,7 @@ def read_options():
     add("--at-once", action="store_true", help="工作流立刻完成；异步仍要查询三次")
     add("script", nargs="?", metavar="SCRIPT", help="要运行的脚本，例如 workflow_async.py")
     add("args", nargs=argparse.REMAINDER, metavar="ARGS", help="传给脚本的参数")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     if options.at_once:
         options.seconds = 0
     return options
@@ -399,11 +399,11 @@ def wait_for_ctrl_c(server):
         print()
 
 
-def main():
+def main(arguments=None):
     """命令行；返回脚本的退出状态。"""
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")
-    options = read_options()
+    options = read_options(arguments)
     with FakeCoze(options.seconds) as server:
         if options.script:
             return run_script(server, options.script, options.args)

@@ -3,8 +3,11 @@
 import ast
 import itertools
 import json
+import os
 import re
+import signal
 import statistics
+import time
 
 import pytest
 from conftest import PYTHON, ROOT, SYNC, expect, success
@@ -103,6 +106,21 @@ def test_row_that_fails_is_the_last(table):
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "第 1 行没有成功（退出状态 1），后面的没有运行" in stderr.decode("utf-8")
+    assert len(one.server.requests) == 1
+
+
+@pytest.mark.posix
+def test_ctrl_c_leaves_the_row_its_result(table):
+    """终端把 Ctrl-C 也发给 rows.py，它不能在写文件的半秒里结束脚本。"""
+    one = table(*success(SYNC, "{}"))
+    flush = "            file.flush()\n"
+    one.rewrite(flush, f"{flush}            time.sleep(0.5)\n")
+    process = one.start(command=[PYTHON, "rows.py"], until=1)
+    time.sleep(0.2)
+    os.killpg(process.pid, signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert len(list(one.folder.glob("7_*.json"))) == 1
     assert len(one.server.requests) == 1
 
 

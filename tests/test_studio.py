@@ -1,144 +1,226 @@
-"""Coze Studio 的方言：每一种真实的回复，都变成正确的记录或者正确的拒绝。"""
+"""Coze Studio 的方言：每一种真实的回复，都变成正确的记录或者正确的拒绝。
+
+studio_replies.json 是一个真实的 Coze Studio 的回复，逐字抄录。
+"""
 
 import json
+from pathlib import Path
 
 import pytest
-from conftest import ASYNC, SYNC, expect
+from conftest import ASYNC, MAYBE, NOT_RUN, SYNC, expect
 from fake_coze import Reply
-from studio import REPLIES, STUDIO_PATH
 
-NOT_RUN, MAYBE = "没有运行，不会计费", "可能正在运行并计费"
-START, RUNNING, SUCCESS, UNKNOWN = (
-    "async start",
-    "query: running",
-    "query: success",
-    "query: no such run",
-)
-TEXT, FAILED = "query: success, End node answers with text", "query: failed"
-WAITS = "query: the run waits at an input node"
+import workflow_async as w
+import workflow_sync
+
+STUDIO_PATH = "/v1/workflow/get_run_history?workflow_id={workflow_id}&execute_id={execute_id}"
+REPLIES_FILE = Path(__file__).with_name("studio_replies.json")
+REPLIES = json.loads(REPLIES_FILE.read_text(encoding="utf-8"))
+
+# 正文里用到几次的回复
 NODE_FAILED = "a sync run that failed in a node: it has an id, in debug_url alone"
-NODE_ERROR = REPLIES[NODE_FAILED][2]["msg"]
-CANCELLED = "query: cancelled on the page while it waited at a question"
+START = "async start"
+RUNNING = "query: running"
+NO_SUCH_RUN = "query: no such run"
+QUERY_SUCCESS = "query: success"
+QUERY_FAILED = "query: failed"
+WAITS = "query: the run waits at an input node"
+REFUSED_INPUTS = "refused before it ran: debug_url carries execute_id=0"
 NO_TOKEN = "refused: token (the same reply while the server's database is down)"
 
-
-def studio(what):
-    status, headers, body = REPLIES[what]
-    return Reply(body, status, {"X-Tt-Logid": None, **headers})
-
-
-@pytest.mark.parametrize(
-    ("what", "run_id", "fields"),
-    [
-        (
-            "a sync run that succeeded",
-            "1795427210409043055",
-            {"outputs": {"answer": "你好", "n": 3}},
-        ),
-        (
-            "a sync run whose End node answers with text",
-            "1795427210516390358",
-            {"outputs": "You asked: why?"},
-        ),
-        (
-            NODE_FAILED,
-            "1795427210558788012",
-            {"error": {"code": "720701013", "message": NODE_ERROR}},
-        ),
-    ],
-)
-def test_sync_run(run, what, run_id, fields):
-    done, failed = run(SYNC, studio(what)), what == NODE_FAILED
-    expect(
-        done,
-        failed,
-        *["720701013", "节点", "会计费"] * failed,
-        run_id=run_id,
-        response=REPLIES[what][2],
-        **fields,
-    )
-    assert f"执行状态: {done.record['status']}" in done.stdout
-    assert ("请求成功！" in done.stdout, "消耗 Token" in done.stdout) == (not failed, False)
+STARTED_ID = "1795427210771969046"
+NOW = "2026-01-01T00:00:00Z"
+RUN = {"run_id": STARTED_ID, "workflow_id": "w1", "inputs": {}}
 
 
-@pytest.mark.parametrize(
-    ("what", "fields"),
-    [
-        (
-            SUCCESS,
-            {"outputs": {"answer": "slow done", "status": 200}},
-        ),
-        (TEXT, {"outputs": {"output": "You asked: why?"}}),
-        (
-            FAILED,
-            {"error": {"code": "720701013", "message": REPLIES[FAILED][2]["data"][0]["error_msg"]}},
-        ),
-    ],
-)
-def test_async_run(run, what, fields):
-    """启动时给的 ID，之后的回复不能改变它；查不到的运行继续轮询。"""
-    run_id = "1795427210771969046"
-    done = run(ASYNC, *map(studio, [START, RUNNING, UNKNOWN, what]), RUN_HISTORY_PATH=STUDIO_PATH)
-    expect(done, what == FAILED, "777777775", run_id=run_id, response=REPLIES[what][2], **fields)
-    assert f"最终状态: {done.record['status']}" in done.stdout
-    assert (
-        done.stdout.count("当前状态: running\n更新时间: 2026-11-23T09:46:50Z\n任务正在执行中...\n")
-        == 1
-    )
-    query = f"/v1/workflow/get_run_history?workflow_id=7400000000000000001&execute_id={run_id}"
+def body_of(what):
+    return REPLIES[what]["body"]
+
+
+def sent_by_studio(what):
+    """替身原样发出的这个回复。"""
+    reply = REPLIES[what]
+    headers = {"X-Tt-Logid": None, **reply["headers"]}
+    return Reply(reply["body"], reply["status"], headers)
+
+
+def answer_of(what):
+    """脚本收完的这个回复。"""
+    reply = REPLIES[what]
+    text = json.dumps(reply["body"], ensure_ascii=False)
+    return w.Answer(reply["status"], reply["headers"], text)
+
+
+def reply_to_run(what):
+    answer = answer_of(what)
+    return w.read_reply(w.decode(answer.text), answer)
+
+
+def reply_to_query(what):
+    answer = answer_of(what)
+    return w.read_history(w.decode(answer.text), answer)
+
+
+def missing(words, text):
+    return [word for word in words if word not in text]
+
+
+NODE_ERROR = {"code": "720701013", "message": body_of(NODE_FAILED)["msg"]}
+SYNC_RUNS = {
+    "object": (
+        "a sync run that succeeded",
+        "1795427210409043055",
+        {"outputs": {"answer": "你好", "n": 3}},
+    ),
+    "text": (
+        "a sync run whose End node answers with text",
+        "1795427210516390358",
+        {"outputs": "You asked: why?"},
+    ),
+    "failed": (NODE_FAILED, "1795427210558788012", {"error": NODE_ERROR}),
+}
+
+
+@pytest.mark.parametrize("case", SYNC_RUNS)
+def test_sync_run_becomes_a_record(case):
+    what, run_id, fields = SYNC_RUNS[case]
+    reply = reply_to_run(what)
+    record = workflow_sync.sync_record(reply, {}, NOW)
+    assert record["run_id"] == run_id
+    assert record["response"] == body_of(what)
+    assert {name: record[name] for name in fields} == fields
+    shown = workflow_sync.describe_result(record, "", workflow_sync.describe_cost(reply))
+    is_failed = case == "failed"
+    assert f"执行状态: {record['status']}" in shown
+    assert ("请求成功！" in shown) == (not is_failed)
+    assert "消耗 Token" not in shown
+
+
+def test_sync_run_that_failed_in_a_node(run):
+    done = run(SYNC, sent_by_studio(NODE_FAILED))
+    expect(done, 1, "720701013", "节点", "会计费", status="failed", error=NODE_ERROR)
+    assert done.record["run_id"] == "1795427210558788012"
+    assert done.record["response"] == body_of(NODE_FAILED)
+    assert "执行状态: failed" in done.stdout
+
+
+QUERY_ERROR = {"code": "720701013", "message": body_of(QUERY_FAILED)["data"][0]["error_msg"]}
+CANCELLED_ERROR = {"code": "777777777", "message": "workflow cancel by user"}
+QUERIES = {
+    "object": (QUERY_SUCCESS, {"outputs": {"answer": "slow done", "status": 200}}),
+    "text": (
+        "query: success, End node answers with text",
+        {"outputs": {"output": "You asked: why?"}},
+    ),
+    "failed": (QUERY_FAILED, {"status": "failed", "error": QUERY_ERROR}),
+    "cancelled": (
+        "query: cancelled on the page while it waited at a question",
+        {"status": "failed", "error": CANCELLED_ERROR},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", QUERIES)
+def test_query_becomes_a_record(case):
+    """启动时给的 ID，之后的回复不能改变它。"""
+    what, fields = QUERIES[case]
+    reply = reply_to_query(what)
+    record = w.make_record(RUN, reply, reply.status, NOW)
+    assert record["run_id"] == STARTED_ID
+    assert record["response"] == body_of(what)
+    assert {name: record[name] for name in fields} == fields
+    shown = w.describe_outcome(record, "", w.describe_cost(reply))
+    assert f"最终状态: {record['status']}" in shown
+
+
+def test_reason_of_a_failed_run_is_told():
+    told = w.describe_failure(CANCELLED_ERROR)
+    assert missing(["workflow cancel by user", "777777777"], told) == []
+
+
+def test_async_run_from_start_to_end(run):
+    """查不到的运行继续轮询。"""
+    replies = map(sent_by_studio, [START, RUNNING, NO_SUCH_RUN, QUERY_FAILED])
+    done = run(ASYNC, *replies, RUN_HISTORY_PATH=STUDIO_PATH)
+    expect(done, 1, "777777775", run_id=STARTED_ID, error=QUERY_ERROR)
+    assert done.record["response"] == body_of(QUERY_FAILED)
+    assert "最终状态: failed" in done.stdout
+    progress = "当前状态: running\n更新时间: 2026-11-23T09:46:50Z\n任务正在执行中...\n"
+    assert done.stdout.count(progress) == 1
+    page = "/v1/workflow/get_run_history"
+    query = f"{page}?workflow_id=7400000000000000001&execute_id={STARTED_ID}"
     assert [path for _, path, _, _ in done.requests[1:]] == [query] * 3
 
 
-@pytest.mark.parametrize(
-    ("name", "what", "code", "words"),
-    [
-        (
-            ASYNC,
-            "refused before it ran: debug_url carries execute_id=0",
-            "4000",
-            [NOT_RUN, "INPUTS"],
-        ),
-        (ASYNC, "refused: never published", "6031", [NOT_RUN, "发布"]),
-        (SYNC, "refused: no such workflow", "720702004", [NOT_RUN, "WORKFLOW_ID"]),
-        (SYNC, "a sync run that stopped at an input node", "6039", [MAYBE, "提问"]),
-        (SYNC, NO_TOKEN, "700012006", [NOT_RUN, "令牌"]),
-        (SYNC, "refused: body is no JSON", "400", [NOT_RUN]),
-    ],
-)
-def test_refused_run_leaves_no_file(run, name, what, code, words):
-    status, headers, reply = REPLIES[what]
-    whole = json.dumps(reply, ensure_ascii=False, indent=2)
-    done = expect(run(name, studio(what)), 1, f"HTTP 状态: {status}\n", whole, *words)
-    assert f"logid: {headers['X-Log-Id']}" in done.stderr
-    assert (done.names, len(done.requests)) == ([], 1)
+REFUSED = {
+    "inputs": (REFUSED_INPUTS, "4000", False, ["INPUTS"]),
+    "unpublished": ("refused: never published", "6031", False, ["发布"]),
+    "no_workflow": ("refused: no such workflow", "720702004", False, ["WORKFLOW_ID"]),
+    "input_node": ("a sync run that stopped at an input node", "6039", True, ["提问"]),
+    "token": (NO_TOKEN, "700012006", False, ["令牌"]),
+    "no_json": ("refused: body is no JSON", "400", False, []),
+    "wrong_path": (
+        "run request at a wrong path (API_BASE that ends in /v1)",
+        "401",
+        False,
+        ["API_BASE"],
+    ),
+    "space_of_somebody_else": (  # 错误码说不准，所以说可能运行过
+        "refused: the token's user is not in the space",
+        "720701013",
+        True,
+        ["access to space 999"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_refusal_is_told_whole(case):
+    """没有 ID，也没有结果，所以不会有文件。"""
+    what, code, may_have_run, words = REFUSED[case]
+    reply = reply_to_run(what)
+    assert reply.run_id == ""
+    assert not workflow_sync.has_result(reply)
+    assert w.may_have_run(reply) == may_have_run
+    told = w.describe_reply(reply)
+    whole = json.dumps(body_of(what), ensure_ascii=False, indent=2)
+    status = f"HTTP 状态: {REPLIES[what]['status']}\n"
+    assert missing([status, whole, code, *words], told) == []
+    logid = REPLIES[what]["headers"].get("X-Log-Id")
+    assert logid is None or f"logid: {logid}" in told
+
+
+END_TO_END = {
+    "sync": (SYNC, NO_TOKEN, NOT_RUN, "令牌"),
+    "async": (ASYNC, REFUSED_INPUTS, NOT_RUN, "INPUTS"),
+    "maybe": (SYNC, "refused: the token's user is not in the space", MAYBE, "720701013"),
+}
+
+
+@pytest.mark.parametrize("case", END_TO_END)
+def test_refused_run_leaves_no_file(run, case):
+    name, what, chance, word = END_TO_END[case]
+    whole = json.dumps(body_of(what), ensure_ascii=False, indent=2)
+    done = expect(run(name, sent_by_studio(what)), 1, whole, chance, word)
+    logid = REPLIES[what]["headers"].get("X-Log-Id")
+    assert logid is None or f"logid: {logid}" in done.stderr
+    assert done.names == []
+    assert len(done.requests) == 1
 
 
 def test_run_that_waits_at_an_input_node(run):
     """Studio 不说问题；运行没有失败，它停在那里。"""
-    done = run(ASYNC, studio(START), studio(WAITS), RUN_HISTORY_PATH=STUDIO_PATH)
-    expect(done, 3, "等待一个回答", REPLIES[WAITS][2]["data"][0]["debug_url"], status="interrupted")
-
-
-def test_run_that_was_cancelled_while_it_waited(run):
-    done = run(ASYNC, studio(START), studio(CANCELLED), RUN_HISTORY_PATH=STUDIO_PATH)
-    expect(done, 1, "workflow cancel by user", "777777777", status="failed")
+    replies = map(sent_by_studio, [START, WAITS])
+    done = run(ASYNC, *replies, RUN_HISTORY_PATH=STUDIO_PATH)
+    page = body_of(WAITS)["data"][0]["debug_url"]
+    expect(done, 3, "等待一个回答", page, status="interrupted")
 
 
 def test_live_address_on_studio_names_the_setting(run):
     """最常见的错误：没有改 RUN_HISTORY_PATH。马上停下，不问一个小时。"""
-    done = run(ASYNC, studio(START), studio("query at an address that the server does not have"))
-    words = "HTTP 状态: 401", "RUN_HISTORY_PATH", "API_BASE", "session_key", done.names[0]
-    expect(done, 1, *words, status="pending")
-    assert (len(done.requests), "换一个" in done.stderr) == (2, False)
-
-
-def test_api_base_with_a_path_names_the_setting(run):
-    done = run(SYNC, studio("run request at a wrong path (API_BASE that ends in /v1)"))
-    expect(done, 1, "API_BASE", NOT_RUN)
-
-
-def test_space_of_somebody_else(run):
-    """错误码说不准，所以说可能运行过；没有 ID，没有文件。"""
-    done = run(SYNC, studio("refused: the token's user is not in the space"))
-    expect(done, 1, MAYBE, "720701013", "access to space 999")
-    assert done.names == []
+    absent = "query at an address that the server does not have"
+    done = run(ASYNC, *map(sent_by_studio, [START, absent]))
+    words = ["RUN_HISTORY_PATH", "API_BASE", "session_key", done.names[0]]
+    expect(done, 1, "HTTP 状态: 401", *words, status="pending")
+    assert len(done.requests) == 2
+    assert "换一个" not in done.stderr
