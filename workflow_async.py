@@ -1089,7 +1089,7 @@ def query(record):
     if reply.status:
         say(describe_progress(reply))
         return make_record(record, reply, reply.status, now())
-    is_unknown = reply.code and not record["status"]  # 用 ID 查，没有这次运行之类
+    is_unknown = reply.code and not record["status"]  # 用 ID 查，没有这次运行之类；忙的再问
     if is_hopeless(reply) or (is_unknown and advise(reply) != BUSY):
         raise Stop(describe_hopeless(reply), EXIT_FAILED)
     if is_too_early(reply):

@@ -168,10 +168,13 @@ def test_default_timeout():
 
 def test_polling_figures():
     """平均查询几次，结束以后平均多久看到：五分钟上下 30 % 的运行，第一次查询看到 running。"""
+    source = (ROOT / "workflow_async.py").read_text(encoding="utf-8")
+    factor = float(re.search(r"interval \* ([\d.]+)", source)[1])
+    assert f"每次乘 {factor:g}" in README
     first = workflow_async.INITIAL_POLL_INTERVAL
     waits = [first, first]  # 状态由 pending 变成 running，间隔回到开头
     while len(waits) < 30:
-        waits.append(min(waits[-1] * 1.5, workflow_async.MAX_POLL_INTERVAL))
+        waits.append(min(waits[-1] * factor, workflow_async.MAX_POLL_INTERVAL))
     moments = list(itertools.accumulate(waits))
     queries = []
     delays = []

@@ -1,9 +1,10 @@
 """发给 Coze 的，就是配置里写的：不多，不少，也不会发到别处去。"""
 
 import json
+import re
 
 import pytest
-from conftest import ASYNC, SYNC, TIMES, expect
+from conftest import ASYNC, ROOT, SYNC, TIMES, expect
 from fake_coze import WORKFLOW_ID
 
 import workflow_async as w
@@ -36,6 +37,24 @@ def test_everything_that_is_set_is_sent(coze, script):
         "is_async": False,
         **optional,
     }
+
+
+def optional_settings():
+    """「配置」里原来是 None 的各项。"""
+    source = (ROOT / ASYNC).read_text(encoding="utf-8")
+    start = source.index("\n# ======== 配置")
+    end = source.index("\n# ======== 信任")
+    return re.findall(r"(?m)^(\w+) = None", source[start:end])
+
+
+def test_optional_setting_is_sent_under_its_own_name(monkeypatch):
+    names = optional_settings()
+    assert "BOT_ID" in names
+    for name in names:
+        monkeypatch.setattr(w, name, f"value of {name}")
+    sent = json.loads(w.make_body({}, is_async=True).read())
+    for name in names:
+        assert sent[name.lower()] == f"value of {name}"
 
 
 def test_what_is_not_set_is_not_sent(run):
