@@ -219,6 +219,18 @@ def test_password_of_a_proxy_is_not_told(monkeypatch, case):
     assert NOT_RUN in words
 
 
+def test_address_in_an_error_loses_its_password(monkeypatch):
+    """有的 urllib3 把代理的整个地址写进错误里。"""
+
+    def fail(*_, **__):
+        raise OSError("Failed to parse: http://user:SECRET@127.0.0.1:nonsense")
+
+    monkeypatch.setattr(w.SESSION, "request", fail)
+    with pytest.raises(w.NoAnswer) as problem:
+        w.post_run(w.RunBody(b"{}"), 5)
+    assert problem.value.args == ("Failed to parse: ***@127.0.0.1:nonsense", 5)
+
+
 @BOTH
 @pytest.mark.parametrize("case", ["socks", "refused"])
 def test_script_does_not_tell_the_password_of_a_proxy(script, coze, name, case):
