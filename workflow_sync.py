@@ -74,7 +74,7 @@ CONNECTOR_ID = None  # 渠道 ID，Coze 默认 "1024"（API）
 
 # ======== 信任的核心：令牌、网络、文件、屏幕和 Ctrl-C 都只在这一段里 ========
 # 再往下的三段不碰这些，要用时调用这里的函数（tests/test_project.py 守着）；
-# 例外是 --help 和用法错误，由 argparse 自己打印。
+# 例外是 --help 和用法错误（argparse 自己打印），和 os.path 看文件在不在、有多大。
 # 两个脚本互不引用，同名的函数逐字相同。
 
 # ---- 配置：填写了的一行用它的值，原样未动的一行才用环境变量 ----
@@ -142,7 +142,7 @@ def say(text, stream="stdout", end="\n"):
     return getattr(sys, stream) is not None
 
 
-# ---- Ctrl-C：只记下来，要发送、要等待的时候才看 ----
+# ---- Ctrl-C：第一次按只记下来，要发送、要等待的时候才看 ----
 
 PRESSED = []  # 按下 Ctrl-C 的时刻
 NEVER = threading.Event()
@@ -160,7 +160,7 @@ def ctrl_c_noted():
     """main 全程在里面。停止就是抛出 KeyboardInterrupt，这样 shell 的循环也会停下来。
 
     按下以后，到下一次发送或等待时停止；后面不再等待的，到 main 结束时停止。
-    所以从收到回复到写好文件、说完话，不会停在半路。
+    所以按一次，从收到回复到写好文件、说完话，不会停在半路。
     抛出 ValueError：不在主线程里，Python 不允许；这时什么都还没有发送。
     """
     PRESSED.clear()
@@ -207,7 +207,7 @@ def quiet_interrupt(kind, *error):
 # read=False、redirect=0、status=0、other=0: 发出以后断开、转到别处、503 之类、TLS 出错，都不再试。
 # 不要改成 max_retries=3：读回复时的 TLS 错误，会让它把同一个 POST 送达四次。
 RETRY = Retry(total=None, connect=3, read=False, redirect=0, status=0, other=0, backoff_factor=0.5)
-SESSION = Session()  # 一次运行只用一个连接
+SESSION = Session()  # 接连的查询用同一个连接
 for scheme in ("https://", "http://"):
     SESSION.mount(scheme, HTTPAdapter(max_retries=RETRY))
 
@@ -256,7 +256,7 @@ def exchange(method, path, seconds, report=None, **content):
                     method,
                     BASE + path,
                     auth=add_token,
-                    timeout=(10, seconds),  # 连接最多 10 秒；后一个是两次收到数据之间，不是总的
+                    timeout=(10, seconds),  # 一次连接、一块发送最多 10 秒；后一个是两次收到之间
                     allow_redirects=False,  # 跟随 307、308 会把请求再发一遍
                     **content,
                 )
@@ -291,7 +291,7 @@ def upload_file(path, seconds):
     with open(path, "rb") as file:  # requests 把它整个读进内存
         part = {"file": (os.path.basename(path), file)}
         form = Request("POST", BASE, files=part).prepare()
-    body = io.BytesIO(form.body)  # 一块一块地发送：整个一起的，10 秒就算超时
+    body = io.BytesIO(form.body)  # requests 一块一块地读和发；整个一起发，10 秒没有发完就算超时
     answer = exchange("POST", "/v1/files/upload", seconds, data=body, headers=form.headers)
     SESSION.close()  # 运行请求用新的连接：旧的可能正在被服务器关掉，那样就说不准运行过没有
     return answer
@@ -315,7 +315,7 @@ def write_file(path, text):
             file.flush()
             with suppress(OSError):  # 有的磁盘没有 fsync，不算失败
                 os.fsync(file.fileno())
-        # Windows 上，杀毒或同步的程序可能正占着旧文件：试 20 次，等它两秒；再不行才抛出
+        # Windows 上，杀毒或同步的程序可能正占着旧文件：等它两秒，再不行才抛出
         for _ in range(20):
             with suppress(PermissionError):
                 return os.replace(temporary, path)

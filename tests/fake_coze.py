@@ -277,7 +277,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def next_reply(self, body):
         try:
-            reply = self.server.replies.popleft()
+            with self.server.lock:
+                reply = self.server.replies.popleft()
         except IndexError:
             path = urlsplit(self.path).path
             status, value = self.server.answer(self.command, path, self.headers, body)
