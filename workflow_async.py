@@ -1045,7 +1045,7 @@ def start(body, inputs):
 def find_record(given):
     """当前文件夹里的记录文件；没有时是 None。given: 运行 ID，或者没有写 .json 的文件名。"""
     for path in find_files(f"{given}*.json"):
-        if re.fullmatch(f"{re.escape(given)}(_[0-9][0-9A-Za-z]*)?[.]json", path):
+        if re.fullmatch(f"{re.escape(given)}(_[0-9]{{8}}[0-9A-Za-z]*)?[.]json", path):
             return path
     return None
 

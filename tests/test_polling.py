@@ -115,6 +115,7 @@ def test_broken_connections_are_polled_through(run):
     assert lines[-1].startswith(f"{MISSED}HTTP 200: \ufffd\ufffd ")  # 不是 UTF-8
 
 
+@pytest.mark.posix  # Wine 里标准错误不能是一个文件
 def test_server_that_goes_away_for_a_while(coze, script, tmp_path):
     """连接断了，然后被拒绝；服务器回来以后，接着查到结果。"""
     one = script(ASYNC, coze(STARTED, RUNNING))
