@@ -6,7 +6,7 @@
 
 填好脚本顶部的配置，然后运行:  python workflow_async.py
 接着等待以前启动的运行:        python workflow_async.py <run_id>_<created_at>.json
-没有那个文件时:            python workflow_async.py <run_id>
+没有那个文件时:                python workflow_async.py <run_id>
 
 需要：工作流已经发布；令牌有 run 和 listRunHistory 权限（用 FILES 时还要 uploadFile）；
 扣子的付费版（免费版请用 workflow_sync.py）。
@@ -286,8 +286,8 @@ def exchange(method, path, seconds, report=None, **content):
 def post_run(body, seconds, report=None):
     """发送运行请求：唯一花钱的一步，一次运行只调用一次。抛出 NoAnswer、KeyboardInterrupt。"""
     with closing(body):  # 放弃了的正文，从这时起再也发不出去
-        is_json = {"Content-Type": "application/json"}
-        return exchange("POST", "/v1/workflow/run", seconds, report, data=body, headers=is_json)
+        json_type = {"Content-Type": "application/json"}
+        return exchange("POST", "/v1/workflow/run", seconds, report, data=body, headers=json_type)
 
 
 def upload_file(path, seconds):

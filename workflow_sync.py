@@ -282,8 +282,8 @@ def exchange(method, path, seconds, report=None, **content):
 def post_run(body, seconds, report=None):
     """发送运行请求：唯一花钱的一步，一次运行只调用一次。抛出 NoAnswer、KeyboardInterrupt。"""
     with closing(body):  # 放弃了的正文，从这时起再也发不出去
-        is_json = {"Content-Type": "application/json"}
-        return exchange("POST", "/v1/workflow/run", seconds, report, data=body, headers=is_json)
+        json_type = {"Content-Type": "application/json"}
+        return exchange("POST", "/v1/workflow/run", seconds, report, data=body, headers=json_type)
 
 
 def upload_file(path, seconds):
