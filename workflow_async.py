@@ -53,7 +53,7 @@ SCRIPT = sys.argv[0] if "__file__" in globals() else ""
 
 # ======== 配置：只需要修改这一段 ========
 
-# 访问令牌。建议放在环境变量 COZE_API_TOKEN 里，不要写进会提交到版本控制的文件
+# 访问令牌。这个文件会提交到版本控制的，把令牌放在环境变量 COZE_API_TOKEN 里
 YOUR_ACCESS_TOKEN = "your_actual_access_token"
 WORKFLOW_ID = "your_actual_workflow_id"  # 工作流页面的地址里 workflow_id= 后面的数字
 INPUTS = {  # 名称与工作流「开始」节点的一致
@@ -906,9 +906,9 @@ def input_problems():
     if not isinstance(INPUTS, dict):
         yield 'INPUTS 要像 {"a": 1} 这样，没有参数时写 {}'
     try:
-        make_body(INPUTS, is_async=True)  # 只试试能不能写成 JSON
+        make_body([INPUTS, FILES], is_async=True)  # 只试试能不能写成 JSON
     except (TypeError, ValueError, RecursionError) as error:
-        yield f"INPUTS 或者 EXT 等不能写成 JSON: {error}"
+        yield f"INPUTS 或者 FILES、EXT 等不能写成 JSON: {error}"
     if not isinstance(FILES, dict):
         yield 'FILES 要像 {"image": "照片.png"} 这样，没有文件时写 {}'
         return
@@ -1168,7 +1168,7 @@ def read_arguments():
 def main():
     """一次异步运行，从启动（或接着等待）到结束；返回退出状态。"""
     given = read_arguments()
-    path = given or ""
+    path = ""
     body = RunBody()  # 还没有读过：什么也没有发送
     record = None
     try:

@@ -130,6 +130,13 @@ def test_what_is_no_name_of_a_file_is_told(filled_in, photo, case):
     assert "文件名的列表" in problem
 
 
+def test_key_that_is_no_name_of_a_parameter_is_told(filled_in, photo):
+    """不然上传了文件，才发现请求写不成 JSON。"""
+    filled_in(FILES={("image",): PHOTO})
+    (problem,) = w.input_problems()
+    assert problem.startswith("INPUTS 或者 FILES、EXT 等不能写成 JSON")
+
+
 UNREADABLE = "FILES 里的文件不存在或不能读"
 UNUSABLE = {
     "absent": ("没有.png", UNREADABLE),

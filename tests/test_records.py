@@ -235,7 +235,7 @@ def test_http_error_of_a_query_tells_no_state(http_status):
 NAMED = {"execute_id": "7", "data": "x"}
 
 
-@pytest.mark.parametrize("http_status", [302, 404, 500, 504])
+@pytest.mark.parametrize("http_status", [300, 302, 404, 500, 504])
 def test_http_error_that_names_a_run_is_no_end(http_status):
     """网关的错误，说不准运行的死活。"""
     assert reply_to_run(NAMED, http_status).status == "pending"
