@@ -460,8 +460,9 @@ def test_no_result(case):
     assert not has_result(NO_RESULTS[case])
 
 
-def test_http_error_is_no_result():
-    assert not has_result({"data": "x"}, 502)
+@pytest.mark.parametrize("http_status", [300, 502])
+def test_http_error_is_no_result(http_status):
+    assert not has_result({"data": "x"}, http_status)
 
 
 # ---- 运行过没有，还要不要再查 ----
