@@ -48,7 +48,7 @@ SCRIPT = sys.argv[0] if "__file__" in globals() else ""
 
 # ======== 配置：只需要修改这一段 ========
 
-# 访问令牌。这个文件会提交到版本控制的，把令牌放在环境变量 COZE_API_TOKEN 里
+# 访问令牌，填在引号里。要把这个文件提交到版本控制的，改用环境变量 COZE_API_TOKEN
 YOUR_ACCESS_TOKEN = "your_actual_access_token"
 WORKFLOW_ID = "your_actual_workflow_id"  # 工作流页面的地址里 workflow_id= 后面的数字
 INPUTS = {  # 名称与工作流「开始」节点的一致

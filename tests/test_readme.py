@@ -30,7 +30,7 @@ def test_demo_comes_before_filling_in():
     demo = "pip install -r requirements.txt && python tests/fake_coze.py workflow_async.py"
     assert f"```bash\n{demo}\n```" in README
     assert LINES.index(demo) < 70
-    assert LINES.index(demo) < LINES.index("## 第 6 步：填三项，保存")
+    assert LINES.index(demo) < LINES.index("## 第 6 步：填三项，保存（Ctrl+S）")
 
 
 def test_command_that_runs_the_tests():
