@@ -45,6 +45,7 @@ def test_ended_run_is_fetched(run_by_id):
     (request,) = done.requests
     query = f"/v1/workflows/{WORKFLOW_ID}/run_histories/{RUN_ID}"
     assert request[:2] == ("GET", query)
+    assert f"任务 ID (run_id): {RUN_ID}\n" in done.stdout
     assert f"结果已保存到文件: {NAME}" in done.stdout
 
 
