@@ -389,7 +389,7 @@ def wait_for_ctrl_c(server):
     """说出怎样对着替身运行脚本，然后等候。"""
     how = "把下面几行粘贴到另一个终端里，再运行脚本:"
     print(f"本地替身在 {server.url} 上等候，按 Ctrl-C 结束。{how}")
-    form = "export {}={}"
+    form = 'export {}="{}"'
     if os.name == "nt":
         form = '$env:{} = "{}"'
     for name, value in server.environment.items():

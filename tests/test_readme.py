@@ -105,7 +105,7 @@ def test_row_that_fails_is_the_last(table):
     process = one.start(command=[PYTHON, "rows.py"])
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert "第 1 行没有成功（退出状态 1），后面的没有运行" in stderr.decode("utf-8")
+    assert "第 2 行没有成功，后面的没有运行" in stderr.decode("utf-8")
     assert len(one.server.requests) == 1
 
 

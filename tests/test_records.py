@@ -103,6 +103,10 @@ def test_text_answer_may_lack_the_original_result():
     assert outputs_of('{"content_type":1,"data":"t","type_for_model":2}') == "t"
 
 
+def test_text_answer_may_have_an_original_result():
+    assert outputs_of(text_answer("t", original_result="{}")) == "t"
+
+
 LIVE_OUTPUTS = {
     "end_node": ('{"Output":"{\\"a\\":1}"}', {"a": 1}),
     "end_node_decoded_already": ({"Output": "decoded"}, "decoded"),
@@ -227,7 +231,7 @@ def test_failed_query_tells_no_state(case):
     assert reply_to_query(FAILED_QUERIES[case]).status == ""
 
 
-@pytest.mark.parametrize("http_status", [302, 404, 500])
+@pytest.mark.parametrize("http_status", [300, 302, 404, 500])
 def test_http_error_of_a_query_tells_no_state(http_status):
     assert reply_to_query(history("Success"), http_status).status == ""
 

@@ -377,3 +377,10 @@ def test_console_that_cannot_print(coze, script, case):
     assert done.record["response"] == replies[-1]
     path = one.folder / done.names[0]
     assert "表情 😀" in path.read_text(encoding="utf-8")
+
+
+def test_record_that_is_nowhere_is_not_called_printed():
+    words = workflow_async.describe_unsaved("磁盘满了", "a.json", printed=False)
+    assert "磁盘满了" in words
+    assert "记录也没有能打印出来" in words
+    assert "打印在上面" not in words
