@@ -152,8 +152,9 @@ def test_every_setting_is_listed(module):
 
 def test_every_error_code_is_listed():
     table = re.search(r"(?s)\| code \| .*?\n(.*?)\n\n", README)[1]
-    for code in workflow_async.ADVICE:
-        assert code in table
+    first_column = re.findall(r"(?m)^\| (.*?) \|", table)
+    listed = re.findall(r"\d+", " ".join(first_column))
+    assert sorted(listed) == sorted(workflow_async.ADVICE)
 
 
 def test_every_state_is_listed():
@@ -166,10 +167,29 @@ def test_default_timeout():
     assert f"`TIMEOUT`（同步） | `{workflow_sync.TIMEOUT}`" in README
 
 
+def backoff_factor():
+    """脚本里，间隔每次乘多少。"""
+    source = (ROOT / "workflow_async.py").read_text(encoding="utf-8")
+    return float(re.search(r"interval \* ([\d.]+)", source)[1])
+
+
+def test_default_intervals():
+    """默认的间隔和次数，一共等多久。"""
+    first = workflow_async.INITIAL_POLL_INTERVAL
+    longest = workflow_async.MAX_POLL_INTERVAL
+    count = workflow_async.MAX_POLL_ATTEMPTS
+    waits = [first]
+    while len(waits) < count:
+        waits.append(min(waits[-1] * backoff_factor(), longest))
+    row = f"`MAX_POLL_INTERVAL`（异步） | `{first}`、`{longest}` |"
+    assert row in README
+    assert f"`MAX_POLL_ATTEMPTS`（异步） | `{count}` |" in README
+    assert README.count(f"约 {sum(waits) / 60:.0f} 分钟") == 2
+
+
 def test_polling_figures():
     """平均查询几次，结束以后平均多久看到：五分钟上下 30 % 的运行，第一次查询看到 running。"""
-    source = (ROOT / "workflow_async.py").read_text(encoding="utf-8")
-    factor = float(re.search(r"interval \* ([\d.]+)", source)[1])
+    factor = backoff_factor()
     assert f"每次乘 {factor:g}" in README
     first = workflow_async.INITIAL_POLL_INTERVAL
     waits = [first, first]  # 状态由 pending 变成 running，间隔回到开头

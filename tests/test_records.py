@@ -494,6 +494,11 @@ def test_code_after_which_it_may_have_run(code):
     assert may_have_run(200, {"code": int(code)})
 
 
+def test_each_code_is_in_one_table():
+    codes = [*w.REFUSED, *w.REFUSED_FOR_NOW, *w.MAY_HAVE_RUN]
+    assert len(codes) == len(w.ADVICE)
+
+
 def test_unknown_code_may_have_run():
     assert may_have_run(200, {"code": "x"})
 
