@@ -238,7 +238,7 @@ def screen(child, encoding="utf-8"):
     """等到结束；最后屏幕上的文字。"""
     child.expect(pexpect.EOF)
     child.close()
-    display = pyte.Screen(80, 200)
+    display = pyte.Screen(80, 400)
     pyte.Stream(display).feed(received(child, encoding))
     lines = [line.rstrip() for line in display.display]
     return "\n".join(lines).rstrip("\n") + "\n"
@@ -291,6 +291,11 @@ class Shell(io.StringIO):
 def handler(*_):
     pass
 
+def interrupt():
+    while signal.getsignal(signal.SIGINT) is handler:  # 脚本还没有接管 Ctrl-C
+        time.sleep(0.01)
+    _thread.interrupt_main()
+
 signal.signal(signal.SIGINT, handler)
 names = sys.argv[1:]
 window = sys.stdout
@@ -298,7 +303,7 @@ sys.stdout = Shell()
 for number, name in enumerate(names, 1):
     sys.argv[0:] = [name]
     if number == 4:  # IDLE 的 Ctrl-C 是这样来的
-        threading.Timer(0.1, _thread.interrupt_main).start()
+        threading.Thread(target=interrupt).start()
     try:
         runpy.run_path(name, run_name="__main__")
     except SystemExit as end:

@@ -56,7 +56,7 @@ def failing(coze, monkeypatch):
     return server
 
 
-def test_interval_grows_by_half_until_the_queries_run_out(failing, capsys):
+def test_interval_grows_until_the_queries_run_out(failing, capsys):
     """说等多久，就真的等多久。"""
     started = time.monotonic()
     with pytest.raises(w.Stop, match="MAX_POLL_ATTEMPTS") as stop:

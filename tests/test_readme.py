@@ -23,7 +23,7 @@ FROM_A_FILE = 'INPUTS = json.loads(open("inputs.json", "rb").read())'
 
 
 def test_it_is_short():
-    assert len(LINES) <= 230
+    assert len(LINES) <= 230, "合并或者删掉少有人看的一行"
 
 
 def test_demo_comes_before_filling_in():
@@ -170,7 +170,9 @@ def test_default_timeout():
 def backoff_factor():
     """脚本里，间隔每次乘多少。"""
     source = (ROOT / "workflow_async.py").read_text(encoding="utf-8")
-    return float(re.search(r"interval \* ([\d.]+)", source)[1])
+    found = re.search(r"interval \* ([\d.]+)", source)
+    assert found, "poll 里没有「interval * 一个数」了"
+    return float(found[1])
 
 
 def test_default_intervals():

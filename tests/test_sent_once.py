@@ -180,7 +180,7 @@ def test_request_that_was_given_up_is_never_sent(monkeypatch, pauses):
 
 @BOTH
 def test_refused_connection_is_tried_three_times_more(monkeypatch, pauses, name):
-    """服务器在第三次重试之前才开始监听。等待依次是 0、1、2 秒。"""
+    """服务器在第三次重试之前才开始监听。等待依次是 0、1、2 秒；0 秒的不算一次等待。"""
 
     def listen_before_the_last_try():
         if len(pauses.seconds) == 2:
@@ -199,7 +199,7 @@ def test_refused_connection_is_tried_three_times_more(monkeypatch, pauses, name)
 
 
 @BOTH
-def test_nobody_who_listens_is_given_up(monkeypatch, pauses, name):
+def test_when_nobody_listens_it_gives_up(monkeypatch, pauses, name):
     module = SCRIPTS[name]
     body = module.RunBody(b"{}")
     monkeypatch.setattr(module, "BASE", f"http://127.0.0.1:{free_port()}")
