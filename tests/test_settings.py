@@ -133,6 +133,14 @@ def test_all_problems_at_once(load, capsys, tmp_path, name):
     assert list(tmp_path.glob("*.json")) == []
 
 
+@BOTH
+def test_what_was_not_filled_in_is_not_sent_to_a_server_of_ones_own(load, name):
+    module = load(name, base="http://127.0.0.1:9")
+    token, workflow = problems_of(module)
+    assert token.startswith("YOUR_ACCESS_TOKEN 还没有填写")
+    assert workflow.startswith("WORKFLOW_ID 还没有填写")
+
+
 SITES = {
     "cn_clear": ("http://api.coze.cn", True),
     "com_clear_with_port": ("HTTP://API.COZE.COM:80/", True),
