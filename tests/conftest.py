@@ -105,6 +105,14 @@ SHIPPED = {
 FAST = {"INITIAL_POLL_INTERVAL": 0.02, "MAX_POLL_INTERVAL": 0.05}
 
 
+def settings_band(name):
+    """脚本「配置」那一段的源代码。"""
+    source = (ROOT / name).read_text(encoding="utf-8")
+    start = source.index("\n# ======== 配置")
+    end = source.index("\n# ======== 信任")
+    return source[start:end]
+
+
 def edit_settings(path, settings):
     """把脚本里 NAME = … 的整个右边换成字面量，用户就是这样改的。
 

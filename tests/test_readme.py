@@ -10,7 +10,7 @@ import statistics
 import time
 
 import pytest
-from conftest import PYTHON, ROOT, SYNC, expect, success
+from conftest import PYTHON, ROOT, SYNC, expect, settings_band, success
 
 import workflow_async
 import workflow_sync
@@ -136,10 +136,8 @@ def test_text_out_of_a_result(coze, script):
 
 def settings_of(module):
     """脚本配置那一段里的各项。"""
-    source = (ROOT / f"{module.__name__}.py").read_text(encoding="utf-8")
-    start = source.index("\n# ======== 配置")
-    end = source.index("\n# ======== 信任")
-    return [node.targets[0].id for node in ast.parse(source[start:end]).body]
+    band = settings_band(f"{module.__name__}.py")
+    return [node.targets[0].id for node in ast.parse(band).body]
 
 
 @pytest.mark.parametrize("module", [workflow_sync, workflow_async])
@@ -175,14 +173,22 @@ def backoff_factor():
     return float(found[1])
 
 
+def growing_waits(count):
+    """状态不变时，前 count 次查询之前各等几秒。"""
+    factor = backoff_factor()
+    waits = [workflow_async.INITIAL_POLL_INTERVAL]
+    while len(waits) < count:
+        waits.append(min(waits[-1] * factor, workflow_async.MAX_POLL_INTERVAL))
+    return waits
+
+
 def test_default_intervals():
     """默认的间隔和次数，一共等多久。"""
     first = workflow_async.INITIAL_POLL_INTERVAL
     longest = workflow_async.MAX_POLL_INTERVAL
     count = workflow_async.MAX_POLL_ATTEMPTS
-    waits = [first]
-    while len(waits) < count:
-        waits.append(min(waits[-1] * backoff_factor(), longest))
+    waits = growing_waits(count)
+    assert f"每次乘 {backoff_factor():g}" in README
     row = f"`MAX_POLL_INTERVAL`（异步） | `{first}`、`{longest}` |"
     assert row in README
     assert f"`MAX_POLL_ATTEMPTS`（异步） | `{count}` |" in README
@@ -191,12 +197,8 @@ def test_default_intervals():
 
 def test_polling_figures():
     """平均查询几次，结束以后平均多久看到：五分钟上下 30 % 的运行，第一次查询看到 running。"""
-    factor = backoff_factor()
-    assert f"每次乘 {factor:g}" in README
     first = workflow_async.INITIAL_POLL_INTERVAL
-    waits = [first, first]  # 状态由 pending 变成 running，间隔回到开头
-    while len(waits) < 30:
-        waits.append(min(waits[-1] * factor, workflow_async.MAX_POLL_INTERVAL))
+    waits = [first, *growing_waits(29)]  # 状态由 pending 变成 running，间隔回到开头
     moments = list(itertools.accumulate(waits))
     queries = []
     delays = []

@@ -541,7 +541,7 @@ def test_http_statuses_that_end_the_asking():
 
 
 def test_redirect_ends_the_asking():
-    """没有错误码的；上面的 302 是当作错误码的 code，脚本不认识它。"""
+    """这里没有 code。上面的 302 带着 code 302，那是一个不认识的错误码：再问。"""
     assert is_hopeless(302, {})
 
 

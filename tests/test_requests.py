@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from conftest import ASYNC, ROOT, SYNC, TIMES, expect
+from conftest import ASYNC, SYNC, TIMES, expect, settings_band
 from fake_coze import WORKFLOW_ID
 
 import workflow_async as w
@@ -39,16 +39,9 @@ def test_everything_that_is_set_is_sent(coze, script):
     }
 
 
-def optional_settings():
-    """「配置」里原来是 None 的各项。"""
-    source = (ROOT / ASYNC).read_text(encoding="utf-8")
-    start = source.index("\n# ======== 配置")
-    end = source.index("\n# ======== 信任")
-    return re.findall(r"(?m)^(\w+) = None", source[start:end])
-
-
 def test_optional_setting_is_sent_under_its_own_name(monkeypatch):
-    names = optional_settings()
+    """「配置」里原来是 None 的各项。"""
+    names = re.findall(r"(?m)^(\w+) = None", settings_band(ASYNC))
     assert "BOT_ID" in names
     for name in names:
         monkeypatch.setattr(w, name, f"value of {name}")
