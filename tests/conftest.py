@@ -105,12 +105,18 @@ SHIPPED = {
 FAST = {"INITIAL_POLL_INTERVAL": 0.02, "MAX_POLL_INTERVAL": 0.05}
 
 
-def settings_band(name):
-    """脚本「配置」那一段的源代码。"""
-    source = (ROOT / name).read_text(encoding="utf-8")
-    start = source.index("\n# ======== 配置")
-    end = source.index("\n# ======== 信任")
-    return source[start:end]
+BANDS = ["配置", "信任的核心", "翻译", "说明", "流程"]
+
+
+def bands(source):
+    """五段的源代码 {名字: 源代码}；每一段从它的 # ==== 开始，顺序就是 BANDS。"""
+    rules = list(re.finditer("(?m)^# ====.*$", source))
+    starts = [rule.start() for rule in rules]
+    ends = [*starts[1:], len(source)]
+    assert len(rules) == len(BANDS)
+    for band, rule in zip(BANDS, rules):
+        assert rule[0].startswith(f"# ======== {band}")
+    return {band: source[start:end] for band, start, end in zip(BANDS, starts, ends)}
 
 
 def edit_settings(path, settings):

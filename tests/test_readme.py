@@ -10,7 +10,7 @@ import statistics
 import time
 
 import pytest
-from conftest import PYTHON, ROOT, SYNC, expect, settings_band, success
+from conftest import PYTHON, ROOT, SYNC, bands, expect, success
 
 import workflow_async
 import workflow_sync
@@ -136,8 +136,9 @@ def test_text_out_of_a_result(coze, script):
 
 def settings_of(module):
     """脚本配置那一段里的各项。"""
-    band = settings_band(f"{module.__name__}.py")
-    return [node.targets[0].id for node in ast.parse(band).body]
+    source = (ROOT / f"{module.__name__}.py").read_text(encoding="utf-8")
+    settings = ast.parse(bands(source)["配置"]).body
+    return [setting.targets[0].id for setting in settings]
 
 
 @pytest.mark.parametrize("module", [workflow_sync, workflow_async])

@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from conftest import ASYNC, SYNC, TIMES, expect, settings_band
+from conftest import ASYNC, ROOT, SYNC, TIMES, bands, expect
 from fake_coze import WORKFLOW_ID
 
 import workflow_async as w
@@ -41,7 +41,8 @@ def test_everything_that_is_set_is_sent(coze, script):
 
 def test_optional_setting_is_sent_under_its_own_name(monkeypatch):
     """「配置」里原来是 None 的各项。"""
-    names = re.findall(r"(?m)^(\w+) = None", settings_band(ASYNC))
+    source = (ROOT / ASYNC).read_text(encoding="utf-8")
+    names = re.findall(r"(?m)^(\w+) = None", bands(source)["配置"])
     assert "BOT_ID" in names
     for name in names:
         monkeypatch.setattr(w, name, f"value of {name}")
