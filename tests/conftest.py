@@ -1,4 +1,4 @@
-"""像用户那样运行脚本，只在这里：复制文件，改配置，启动进程，对着真实的本地服务器。
+"""像用户那样运行脚本，只在这里：复制文件，改设置，启动进程，对着真实的本地服务器。
 
 最常用的是 run(SYNC, 回复, …, TIMEOUT=1) -> Finished：服务器依次给出这些回复，脚本从头到尾运行一次。
 要在中途做些什么的：
@@ -25,6 +25,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import requests
 from fake_coze import FakeCoze, Reply
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -35,23 +36,28 @@ PYTHON = os.environ.get("TEST_PYTHON") or sys.executable
 SYSTEM = [PYTHON, "-c", "import os; print(os.name)"]
 WINDOWS = b"nt" in subprocess.check_output(SYSTEM, stderr=subprocess.PIPE)
 MB = 2**20
+RUN_PATH = "/v1/workflow/run"
 
-# 没有得到一次运行的时候，屏幕上的话
-NOT_RUN = "工作流没有运行，不会计费"
-MAYBE = "可能正在运行并计费"
+# 没有得到一次运行的时候，说的话里一定有的
+NOT_RUN = "不会计费"
+MAY_HAVE_RUN = "可能已经运行并计费"
 
-# Coze 的回复，运行的 ID 都是 7
+CTRL_C = -signal.SIGINT  # 脚本由信号结束，shell 里的 $? 是 130
+# 在后台启动的 pytest 会把「忽略 Ctrl-C」传给脚本
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Coze 的回复，run_id 都是 7
 STARTED = {"code": 0, "msg": "", "execute_id": "7", "debug_url": "https://x/?execute_id=7"}
-TIMES = {"created_at": "2025-10-28T15:58:40Z", "updated_at": "2025-10-28T15:58:40Z"}
+HANG = Reply(fault="hang")
 
 
 def history(state, **entry):
-    """正式版 Coze 的一次查询回复。"""
+    """扣子官网的一次查询回复。"""
     return {"code": 0, "msg": "", "data": [{"execute_id": "7", "execute_status": state, **entry}]}
 
 
-def success(name, outputs, **extra):
-    """工作流输出 outputs（文本）时，Coze 给这个脚本的各个回复。"""
+def success(name, outputs="done", **extra):
+    """工作流输出 outputs（文字）时，Coze 给这个脚本的各个回复。"""
     if name == SYNC:
         return [{"code": 0, "data": outputs, "execute_id": "7", **extra}]
     output = json.dumps({"Output": outputs}, ensure_ascii=False)
@@ -63,12 +69,7 @@ def html(status, text="<html>a page</html>", **headers):
     return Reply(text, status, {"Content-Type": "text/html", **headers})
 
 
-CTRL_C = -signal.SIGINT  # 脚本由信号结束，shell 里的 $? 是 130
-# 在后台启动的 pytest 会把「忽略 Ctrl-C」传给脚本
-signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-def wait_for(condition, seconds=30):
+def wait_for(condition, seconds=20):
     """等到 condition() 成立。"""
     end = time.monotonic() + seconds
     while not condition():
@@ -90,56 +91,39 @@ def limit_files(pid, size):
     limits = (size, resource.RLIM_INFINITY)
     if pid:
         resource.prlimit(pid, resource.RLIMIT_FSIZE, limits)
-    else:  # macOS 没有 prlimit
+    else:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 # 用户可能已经填好了脚本：测试一定要对着替身，不能拿他的令牌去运行他的工作流
 SHIPPED = {
-    "YOUR_ACCESS_TOKEN": '"your_actual_access_token"',
-    "WORKFLOW_ID": '"your_actual_workflow_id"',
-    "API_BASE": '"https://api.coze.cn"',
-    "INPUTS": '{"param1": "value1", "param2": "value2"}',
-    "FILES": "{}",
+    "YOUR_ACCESS_TOKEN": "your_actual_access_token",
+    "WORKFLOW_ID": "your_actual_workflow_id",
+    "API_BASE": "https://api.coze.cn",
+    "INPUTS": {"param1": "value1", "param2": "value2"},
+    "FILES": {},
+    "OPTIONS": {},
 }
 FAST = {"INITIAL_POLL_INTERVAL": 0.02, "MAX_POLL_INTERVAL": 0.05}
 
 
-BANDS = ["配置", "信任的核心", "翻译", "说明", "流程"]
-
-
-def bands(source):
-    """五段的源代码 {名字: 源代码}；每一段从它的 # ==== 开始，顺序就是 BANDS。"""
-    rules = list(re.finditer("(?m)^# ====.*$", source))
-    starts = [rule.start() for rule in rules]
-    ends = [*starts[1:], len(source)]
-    assert len(rules) == len(BANDS)
-    for band, rule in zip(BANDS, rules):
-        assert rule[0].startswith(f"# ======== {band}")
-    return {band: source[start:end] for band, start, end in zip(BANDS, starts, ends)}
-
-
 def edit_settings(path, settings):
-    """把脚本里 NAME = … 的整个右边换成字面量，用户就是这样改的。
+    """把脚本里 NAME = … 的整个右边换成字面量，用户就是这样改的；没有提到的恢复成没有填写的样子。
 
-    没有提到的恢复成没有填写的样子。行号不变，测得的覆盖才对得上。
+    行号不变，测得的覆盖才对得上。
     """
-    literals = dict(SHIPPED)
-    for name, value in settings.items():
-        literals[name] = re.sub(r"\b(nan|inf)\b", r'float("\1")', repr(value))
+    values = {**SHIPPED, **settings}
     source = path.read_text(encoding="utf-8")
     lines = source.splitlines(keepends=True)
-    found = set()
     for node in reversed(ast.parse(source).body):
         if not isinstance(node, ast.Assign):
             continue
         name = getattr(node.targets[0], "id", None)
-        if name in literals:
-            found.add(name)
-            start = node.lineno - 1
+        if name in values:
+            value = re.sub(r"\b(nan|inf)\b", r'float("\1")', repr(values.pop(name)))
             blank = ["\n"] * (node.end_lineno - node.lineno)
-            lines[start : node.end_lineno] = [f"{name} = {literals[name]}\n", *blank]
-    assert set(settings) <= found, "no such setting"
+            lines[node.lineno - 1 : node.end_lineno] = [f"{name} = {value}\n", *blank]
+    assert not values, "no such setting"
     path.write_text("".join(lines), encoding="utf-8")
 
 
@@ -147,22 +131,18 @@ class Finished:
     """一次脚本运行的结局。
 
     status: 退出状态；stdout、stderr: 屏幕；names、records: 文件夹里的记录；
-    leftovers: 没有收拾的临时文件；requests: 服务器收到的请求，connections: 每个请求的连接。
+    leftovers: 没有收拾的临时文件；requests: 服务器收到的请求。
     """
 
     def __init__(self, status, stdout, stderr, folder, server):
-        files = sorted(path for path in folder.glob("*.json") if path.is_file())
+        files = sorted(path for path in folder.glob("*_*.json") if path.is_file())
         self.status = status
         self.stdout = stdout
         self.stderr = stderr
         self.names = [path.name for path in files]
         self.records = [json.loads(path.read_text(encoding="utf-8")) for path in files]
         self.leftovers = sorted(path.name for path in folder.glob("*.tmp"))
-        self.requests = []
-        self.connections = []
-        if server:
-            self.requests = server.requests
-            self.connections = server.connections
+        self.requests = server.requests if server else []
 
     @property
     def record(self):
@@ -171,32 +151,32 @@ class Finished:
         return self.records[0]
 
     @property
+    def runs(self):
+        """收到了几个运行请求。"""
+        return sum(path.endswith(RUN_PATH) for _, path, _, _ in self.requests)
+
+    @property
     def printed(self):
-        """打印在屏幕上的各份完整的记录。"""
-        decoder = json.JSONDecoder()
-        records = []
-        for start in re.finditer(r'(?m)^\{\n  "run_id": .*\n  "workflow_id"', self.stdout):
-            record, _ = decoder.raw_decode(self.stdout, start.start())
-            records.append(record)
-        return records
+        """整个打印在屏幕上的记录，每份一行 ASCII。"""
+        lines = [line for line in self.stderr.splitlines() if line.startswith('{"run_id"')]
+        assert all(line.isascii() for line in lines)
+        return [json.loads(line) for line in lines]
 
     @property
     def command(self):
-        """独占一行、可以粘贴的命令：[解释器, 脚本, 文件]。"""
-        lines = self.stderr.splitlines()
-        (line,) = (line for line in lines if re.search(r"\.py\W.*\.json\W?$", line))
-        return [part.strip('"') for part in shlex.split(line, posix=not WINDOWS)]
+        """独占一行、可以粘贴的命令：[解释器, 脚本, run_id]；没有时是空的。"""
+        lines = [line for line in self.stderr.splitlines() if re.search(r'\.py"? \S+$', line)]
+        lines = [line for line in lines if MAY_HAVE_RUN not in line and "取回" not in line]
+        assert len(lines) < 2
+        return [part.strip('"') for part in shlex.split("".join(lines), posix=not WINDOWS)]
 
 
 def expect(done, exit_status, *words, **fields):
-    """退出状态，标准错误里一定有的话，记录里的字段；返回 done。
-
-    成功又没有话时，标准错误是空的。
-    """
-    assert done.status == exit_status, done.stderr
+    """退出状态，标准错误里一定有的话，记录里的字段；返回 done。成功又没有话的，标准错误是空的。"""
+    assert done.status == exit_status, done.stdout + done.stderr
     assert [word for word in words if word not in done.stderr] == [], done.stderr
     if exit_status == 0 and not words:
-        assert not done.stderr
+        assert done.stderr == ""
     if fields:
         assert {name: done.record.get(name) for name in fields} == fields
     return done
@@ -232,11 +212,11 @@ class Script:
         """从头到尾运行一次。"""
         return self.finish(self.start(*args, **options))
 
-    def start(self, *args, script=None, disk=None, until=0, command=None, **options):
+    def start(self, *args, disk=None, until=0, command=None, **options):
         """启动脚本，返回它的进程。
 
-        script: 命令里脚本的写法；command: 整个命令；disk: 它写的文件最多几个字节；
-        until: 等到服务器收到这么多请求。别的 options 是 Popen 的。
+        disk: 它写的文件最多几个字节；until: 等到服务器收到这么多请求；command: 整个命令；
+        别的 options 是 Popen 的。
         """
         if disk is not None:
             self.environment.pop("COVERAGE_PROCESS_START", None)  # 它也写文件
@@ -244,9 +224,9 @@ class Script:
         options.setdefault("stdout", subprocess.PIPE)
         options.setdefault("stderr", subprocess.PIPE)
         options.setdefault("stdin", subprocess.DEVNULL)
+        options.setdefault("cwd", self.folder)
         process = subprocess.Popen(
-            command or [PYTHON, script or self.path.name, *args],
-            cwd=self.folder,
+            command or [PYTHON, self.path.name, *args],
             env=self.environment,
             start_new_session=True,
             **options,
@@ -284,6 +264,20 @@ def coze():
     """启动替身：coze(reply, …, seconds=0) -> FakeCoze。"""
     with ExitStack() as stack:
         yield lambda *replies, seconds=0.0: stack.enter_context(FakeCoze(seconds, replies))
+
+
+@pytest.fixture
+def response():
+    """requests 收到的回复：response(HTTP 状态, 文字, 响应头)。"""
+
+    def response(status, text="", **headers):
+        received = requests.Response()
+        received.status_code = status
+        received.headers.update(headers)
+        received._content = text.encode()
+        return received
+
+    return response
 
 
 @pytest.fixture

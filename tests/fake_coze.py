@@ -28,8 +28,6 @@ from urllib.parse import urlsplit
 
 TOKEN = "pat_fake_coze_stand_in_token"
 WORKFLOW_ID = "7400000000000000001"
-
-
 OURS = f"这里是本地替身 fake_coze，不是 Coze，它的工作流是 {WORKFLOW_ID}"
 
 
@@ -37,7 +35,7 @@ class Reply:
     """一次排好的回复。body 可以是 JSON 值、str 或 bytes；fault 是一种真实的网络故障。
 
     fault: "reset" 发 RST；"close" 不答就断开；"half" 只发一半正文；"hang" 不回答，直到替身停止；
-    "stall" 发出响应头和一半正文，然后停住；"drip" 正文每 0.1 秒只来一个字节。
+    "stall" 发出响应头和一半正文，然后停住。
     """
 
     def __init__(self, body=None, status=200, headers=None, fault=None, delay=0):
@@ -67,8 +65,7 @@ class FakeCoze(ThreadingHTTPServer):
     """替身服务器；with 进入时开始服务，退出时停止。
 
     seconds: 工作流运行的秒数；replies: 排好的回复，依次用掉，用完之后照常按协议回答；
-    requests: 收到过的请求 (method, path, headers, body)，connections: 每个请求所在的连接；
-    files: 上传的文件 {ID: (文件名, 内容)}。
+    requests: 收到过的请求 (method, path, headers, body)；files: 上传的文件 {ID: (文件名, 内容)}。
     """
 
     daemon_threads = True
@@ -79,7 +76,6 @@ class FakeCoze(ThreadingHTTPServer):
         self.seconds = seconds
         self.replies = deque(replies)
         self.requests = []
-        self.connections = []
         self.stopping = threading.Event()
         self.runs = {}
         self.files = {}
@@ -265,7 +261,6 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         self.server.requests.append((self.command, self.path, dict(self.headers), body))
-        self.server.connections.append(self.client_address)
         reply = self.next_reply(body)
         self.server.stopping.wait(reply.delay)
         if reply.fault in ("reset", "close", "hang"):
@@ -314,13 +309,6 @@ class Handler(BaseHTTPRequestHandler):
             return self.server.logid()
 
     def send_body(self, body, fault):
-        if fault == "drip":
-            for number in range(len(body) - 1):
-                self.wfile.write(body[number : number + 1])
-                self.wfile.flush()
-                if self.server.stopping.wait(0.1):
-                    return
-            body = body[-1:]
         if fault in ("half", "stall"):
             body = body[: len(body) // 2]
         self.wfile.write(body)

@@ -1,0 +1,211 @@
+"""承诺：没有 Traceback；屏幕没有了，运行照样等到、存好；可以导入；每十秒说一声；各种终端都行。"""
+
+import ast
+import os
+import pty
+import re
+import signal
+
+import pytest
+from conftest import (
+    ASYNC,
+    BOTH,
+    MB,
+    NOT_RUN,
+    PYTHON,
+    ROOT,
+    STARTED,
+    SYNC,
+    expect,
+    history,
+    success,
+    wait_for,
+)
+from fake_coze import Reply
+
+
+@BOTH
+def test_without_requests_the_script_says_how_to_install_it(script, name):
+    one = script(name)
+    (one.folder / "requests.py").write_text("raise ImportError('broken')")
+    expect(one.run(), 2, "pip install requests", "broken", "不计费")
+
+
+@BOTH
+def test_help_says_the_exit_statuses(script, name):
+    done = expect(script(name).run("--help"), 0)
+    assert all(f"\n  {status} " in done.stdout for status in (0, 1, 2, 3, 4, 130))
+
+
+@BOTH
+def test_unknown_option_runs_nothing(coze, script, name):
+    done = expect(script(name, coze()).run("--nonsense"), 2, "--nonsense")
+    assert done.requests == []
+
+
+# 屏幕没有了（shell 的写法）；退出状态写在文件 status 里
+GONE = {
+    "stdout_closed": "{} >&-; echo $? >status",
+    "stderr_closed": "{} 2>&-; echo $? >status",
+    "both_closed": "{} >&- 2>&-; echo $? >status",
+    "stdout_full": "{} >/dev/full; echo $? >status",
+    "nobody_reads": "({}; echo $? >status) | true",
+    "somebody_reads_a_little": "({} 2>&1; echo $? >status) | head -c 9",
+}
+
+
+@BOTH
+@pytest.mark.posix
+@pytest.mark.parametrize("case", GONE)
+def test_screen_that_is_gone_ends_nothing(coze, script, name, case):
+    if "/dev/full" in GONE[case] and not os.path.exists("/dev/full"):
+        pytest.skip("no /dev/full")
+    replies = success(name, "x" * MB)
+    replies[-1] = Reply(replies[-1], delay=0.1)
+    one = script(name, coze(*replies))
+    done = one.run(command=["sh", "-c", GONE[case].format(f"'{PYTHON}' {name}")])
+    assert (one.folder / "status").read_text() == "0\n"
+    assert done.record["outputs"] == "x" * MB
+
+
+@BOTH
+@pytest.mark.posix
+def test_terminal_that_is_gone_ends_nothing(coze, script, name):
+    """nohup：终端的窗口关了，写屏幕都是 EIO。"""
+    replies = success(name)
+    replies[-1] = Reply(replies[-1], delay=0.5)
+    one = script(name, coze(*replies))
+    ours, theirs = pty.openpty()
+    command = ["sh", "-c", f"trap '' HUP; exec '{PYTHON}' {name}"]
+    process = one.start(command=command, stdout=theirs, stderr=theirs, until=len(replies))
+    os.close(theirs)
+    os.close(ours)
+    assert process.wait(20) == 0
+    assert expect(one.finish(process), 0, outputs="done").names
+
+
+CONSOLES = ["gbk", "ascii:strict", "cp1252:strict", "utf-8"]
+
+
+@BOTH
+@pytest.mark.parametrize("console", CONSOLES)
+def test_console_that_lacks_a_letter(coze, script, name, console):
+    one = script(name, coze(*success(name, "表情 😀 é")), INPUTS={"输入": "😀"})
+    one.environment["PYTHONIOENCODING"] = console
+    done = expect(one.run(), 0, outputs="表情 😀 é")
+    assert "completed" in done.stdout
+    assert ("😀" in done.stdout) == (console == "utf-8")
+
+
+def test_trouble_on_a_gbk_console(coze, script):
+    one = script(SYNC, coze('{"code":4100,"msg":"😀 \\ud83d"}'))
+    one.environment["PYTHONIOENCODING"] = "gbk"
+    assert "\\U0001f600" in expect(one.run(), 2).stderr
+
+
+# 服务器说的怪话
+ODD = [
+    '{"code":1.5,"msg":5,"detail":5,"debug_url":7,"data":3,"execute_id":true}',
+    '{"code":[],"msg":[1],"detail":[],"debug_url":[],"data":[],"status":[1]}',
+    '{"code":{"a":1},"msg":{},"data":{},"interrupt_data":5,"usage":[]}',
+    '{"data":[[1]],"interrupt_data":{"data":"[1]"},"error":[],"execute_id":[7]}',
+    '{"execute_id":"7","status":5,"created_at":5,"updated_at":{}}',
+    '"just text"',
+    "null",
+    '{"code":0,"data":',
+    '{"code":' + "9" * 5000 + "}",
+    "[" * 99999,
+    Reply(b"\xff\xfe\x00"),
+    Reply(b"\xef\xbb\xbf" + b'{"code":4100,"msg":"m"}'),
+    Reply(b"no gzip", headers={"Content-Encoding": "gzip"}),
+    Reply("", 302, {"Location": "http://[::1"}),
+]
+
+
+@BOTH
+@pytest.mark.parametrize("number", range(len(ODD)))
+def test_odd_reply_is_no_traceback(run, name, number):
+    """conftest 断言没有 Traceback。"""
+    done = run(name, ODD[number], history("Fail"), history("Fail"))
+    assert done.status in (0, 1, 2, 3, 4)
+    assert done.runs == 1
+
+
+def test_odd_history_is_no_traceback(run):
+    done = run(ASYNC, STARTED, *ODD[:-3], history("Fail"))
+    assert done.status in (1, 3)
+    assert done.record["run_id"] == "7"
+
+
+def test_waiting_is_told_every_ten_seconds(coze, script):
+    (reply,) = success(SYNC)
+    done = expect(script(SYNC, coze(Reply(reply, delay=10.6))).run(), 0)
+    assert re.findall("已等待 (.*) 秒", done.stdout) == ["10"]
+
+
+PROGRAM = """
+import {module} as w
+records = [w.run({{"n": n}}) for n in range(2)]
+print("RECORDS", [(record["status"], record["outputs"]) for record in records])
+try:
+    w.run({{"n": 3}})
+except w.CozeError as error:
+    print("ERROR", error.status, error)
+"""
+
+
+@BOTH
+def test_imported_run_returns_the_record_and_raises_what_a_person_would_read(coze, script, name):
+    refusal = {"code": 4100, "msg": "bad token"}
+    one = script(name, coze(*success(name, "1"), *success(name, "[2]"), refusal))
+    program = PROGRAM.format(module=name.replace(".py", ""))
+    done = expect(one.run(command=[PYTHON, "-c", program]), 0)
+    assert "RECORDS [('completed', '1'), ('completed', [2])]" in done.stdout
+    error = done.stdout.partition("ERROR 2 ")[2]
+    assert all(word in error for word in ("bad token", "换一个", NOT_RUN))
+
+
+def test_imported_run_that_has_not_ended_raises(coze, script):
+    one = script(ASYNC, coze(*success(ASYNC)[:1]), MAX_POLL_ATTEMPTS=1)
+    program = (
+        PROGRAM.format(module="workflow_async").replace("records =", "#").replace("print(", "#")
+    )
+    done = one.run(command=[PYTHON, "-c", program + "    assert error.status == 3, error\n"])
+    assert done.status == 0
+    assert done.command[-1] == "7"
+
+
+@pytest.mark.posix
+def test_output_of_an_imported_script_comes_line_by_line(coze, script):
+    """输出到管道的，也一行一行地出来。"""
+    one = script(SYNC, coze(Reply(fault="hang")))
+    process = one.start(until=1)
+    os.set_blocking(process.stdout.fileno(), False)
+    wait_for(lambda: "正在发送请求" in (process.stdout.read() or b"").decode())
+    process.send_signal(signal.SIGKILL)
+
+
+def test_same_name_is_the_same_code():
+    """同名的函数和常量，两个脚本里逐字相同，main 和 run 除外。"""
+    parts = []
+    for name in (SYNC, ASYNC):
+        source = (ROOT / name).read_text(encoding="utf-8")
+        nodes = {}
+        for node in ast.parse(source).body:
+            names = [getattr(target, "id", "") for target in getattr(node, "targets", [])]
+            for key in [getattr(node, "name", None), *names]:
+                nodes.setdefault(key, []).append(ast.get_source_segment(source, node))
+        parts.append(nodes)
+    settings = {"YOUR_ACCESS_TOKEN", "WORKFLOW_ID", "INPUTS", "API_BASE"}
+    shared = (parts[0].keys() & parts[1].keys()) - {None, "main", "run"} - settings
+    assert len(shared) > 20
+    assert [key for key in shared if parts[0][key] != parts[1][key]] == []
+
+
+def test_requests_is_all_that_is_needed():
+    needed = (ROOT / "requirements.txt").read_text().split()
+    assert needed == ["requests>=2.31"]
+    for name in (SYNC, ASYNC):
+        source = (ROOT / name).read_text(encoding="utf-8")
+        (metadata,) = re.findall("(?m)^# /// script\n((?:#.*\n)+?)# ///$", source)
+        assert re.findall('"(.*?)"', metadata) == [">=3.8", *needed]
