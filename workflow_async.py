@@ -12,10 +12,10 @@
   0    运行成功，结果已保存
   1    运行失败（计费），或者记录没能保存
   2    没有运行，不计费：设置不能用，被拒绝，或者没有连上
-  3    运行还没有结束：用它的 run_id 接着等
+  3    没有等到结束，或者没有查到：用它的 run_id 接着等
   4    可能运行过：先看 Coze 平台的运行记录，再决定要不要重来
   130  按了 Ctrl-C（Windows 上是 -1073741510）
-也可以导入: run(inputs) 运行一次，返回记录；得不到结果时抛出 CozeError，它的文字给人看。
+也可以导入（设置写在文件里）: run(inputs) 运行一次，返回记录；得不到结果时抛出 CozeError。
 """
 
 import argparse
@@ -58,6 +58,7 @@ RUN_HISTORY_PATH = "/v1/workflows/{workflow_id}/run_histories/{execute_id}"
 
 DOUBLE_RULE = "=" * 60
 RULE = "-" * 60
+
 # 服务器说的状态（小写）-> 记录里的状态；不在这里的原样显示，当作还在运行
 STATES = {
     "running": "running",
@@ -91,10 +92,10 @@ REFUSED_STATUSES = (*range(300, 400), 400, 401, 403, 404, 405, 407, 413, 429)  #
 PASSING = ("4008", "4009", "4011", "4019", "4020", "4022")  # 查询时遇到，以后也许就好
 NOT_FOUND = ("4314", "777777775")  # 没有这次运行：扣子官网的，Coze Studio 的
 PROGRESS = {"pending": "任务已创建，等待执行...", "running": "任务正在执行中..."}
+
 NOT_RUN = "工作流没有运行，不会计费。"
 MAY_HAVE_RUN = """工作流可能已经运行并计费。再次运行之前，先在 Coze 平台的工作流页面查看运行记录；
-有这一次的，用它的 run_id 取回结果: python workflow_async.py run_id
-同步运行 90 秒没有数据会被 Coze 切断：更长的工作流请用 workflow_async.py。"""
+有这一次的，用它的 run_id 取回结果: python workflow_async.py run_id"""
 
 TOKEN = str(YOUR_ACCESS_TOKEN).strip()
 WORKFLOW = str(WORKFLOW_ID).strip()
@@ -113,7 +114,7 @@ with suppress(AttributeError):  # GBK 控制台没有的字写成 \u…；IDLE �
 class CozeError(Exception):
     """没有得到结果。文字给人看：发生了什么，运行了吗，计费吗，怎么办；status: 退出状态。"""
 
-    def __init__(self, text, status=None):
+    def __init__(self, text, status=1):  # 有默认值，pickle 才能还原
         super().__init__(text)
         self.status = status
 
@@ -243,16 +244,16 @@ def send(method, path, timeout, **content):
 
 
 def describe_refusal(response, reply):
-    """没有得到想要的：服务器说了什么（很长的话和网页只要开头，令牌遮住），怎么办。"""
+    """没有得到想要的：服务器说了什么，怎么办。错误和网页只要开头，可能是结果的不截断。"""
+    code = first(reply, "code")
     said = as_text(reply) if reply else response.headers.get("Location", response.text)
     if len(TOKEN) >= 16:  # 有的网关会把请求写在错误里；更短的是自建服务随便填的词
         said = said.replace(TOKEN, "***")
-    said = re.sub('(?m)^(  "msg": .{1000}).*', r"\1...", said)
-    if "<html" in said.lower():
-        said = said[:1000]
+    if code or response.status_code >= 300 or "<html" in said.lower():
+        said = said[:2000]
     logid = first(response.headers, "X-Tt-Logid", "X-Log-Id")  # Coze 的支持会问到它
-    advice = "看回复里说的；检查工作流、API_BASE（自建的还有 RUN_HISTORY_PATH）和代理。"
-    advice = REFUSED.get(first(reply, "code"), advice)
+    advice = "看上面的回复；检查 API_BASE、代理（查询还有 RUN_HISTORY_PATH）和工作流。"
+    advice = REFUSED.get(code, advice)
     return f"HTTP 状态: {response.status_code}\nlogid: {logid}\n回复: {said}\n建议: {advice}"
 
 
@@ -272,12 +273,6 @@ def upload(path):
         raise CozeError(f"文件 {path} 没有传上去。\n{trouble}\n{NOT_RUN}", 2)
     # Coze Studio 的工作流要网址，扣子官网的要这样的文字
     return data.get("url") or json.dumps({"file_id": first(data, "id")})
-
-
-def run_body(inputs, is_async):
-    """运行请求的正文。"""
-    fields = {**OPTIONS, "workflow_id": WORKFLOW, "parameters": inputs, "is_async": is_async}
-    return RunBody(json.dumps(fields).encode())
 
 
 def send_run(body, timeout):
@@ -350,7 +345,7 @@ def read_output(value):
     return output
 
 
-def fill(record, status, fields, reply):
+def update_record(record, status, fields, reply):
     """把回复写进记录。fields: 回复里说到这次运行的字段。"""
     record.pop("reply", None)  # 它写在最后
     record["status"] = status
@@ -421,12 +416,12 @@ def query(record):
     entry = entry_of(reply)
     status = read_status(entry)
     if response.status_code >= 300 or not status:
-        tell_trouble(record, response, reply)
+        judge_trouble(record, response, reply)
         return ""
     if record["status"] == "unknown":  # 只知道 run_id 的，第一次查到
         record["inputs"] = fields_of(decode(entry.get("input")))
         record["created_at"] = read_time(first(entry, "created_at", "create_time"))
-    fill(record, status, entry, reply)
+    update_record(record, status, entry, reply)
     if status == "completed" and {"code", "detail"} & reply.keys():  # 扣子官网，不是 Studio
         record["outputs"] = read_nodes(record["outputs"])
     say(f"当前状态: {status}")
@@ -435,11 +430,12 @@ def query(record):
     return status
 
 
-def tell_trouble(record, response, reply):
-    """没有查到状态，说一声。抛出 CozeError：再查还是这样。"""
+def judge_trouble(record, response, reply):
+    """没有查到状态：会过去的说一声，不会过去的抛出 CozeError。"""
     code = first(reply, "code")
     trouble = describe_refusal(response, reply)
-    if code in NOT_FOUND or (reply and not code and response.status_code < 300):
+    is_empty = response.status_code < 300 and reply and not first(reply, "code", "msg", "message")
+    if code in NOT_FOUND or is_empty:
         if record["status"] == "unknown":
             text = f"Coze 没有运行 {record['run_id']} 的记录: 检查 run_id 和 WORKFLOW_ID。"
             raise CozeError(f"{text}\n{trouble}", 3)
@@ -474,21 +470,19 @@ def poll(record):
             interval = shortest
             save(record)
         if status == "interrupted":
-            text = f"运行 {record['run_id']} 停下来等待回答，在 Coze 平台上回答以后才会继续"
-            raise CozeError(f"{text}: {read_question(entry_of(record['reply']))}", 3)
+            text = f"运行 {record['run_id']} 停下来等待回答，在 Coze 平台上回答以后才会继续。"
+            raise CozeError(f"{text}\n{read_question(entry_of(record['reply']))}", 3)
     text = f"查询了 {MAX_POLL_ATTEMPTS} 次，没有等到运行 {record['run_id']} 结束"
     raise CozeError(f"{text}；想一次等得更久，把 MAX_POLL_ATTEMPTS 改大。", 3)
 
 
-def follow(record, title):
+def follow(record, greeting):
     """等一次启动过的运行结束，保存，显示，返回它的记录。抛出 CozeError：没有等到，或者没能保存。"""
     try:
         if record["status"] != "unknown":
             save(record)
-        names = ("run_id", "status", "created_at")
-        started = {name: record[name] for name in names if name in record}
-        say(f"\n{title}\n{RULE}\n启动响应:\n{as_text(started)}\n")
-        say(f"任务 ID (run_id): {record['run_id']}\n初始状态: {record['status']}\n{DOUBLE_RULE}")
+        say(f"\n{greeting}\n任务 ID (run_id): {record['run_id']}")
+        say(f"初始状态: {record['status']}\n{DOUBLE_RULE}")
         poll(record)
         if not save(record):
             raise CozeError(f"运行结束了（{record['status']}），计费；它的记录没能保存。", 1)
@@ -507,7 +501,8 @@ def run(inputs):
     say(f"{DOUBLE_RULE}\n启动 Coze 工作流异步执行\n{DOUBLE_RULE}\n工作流 ID: {WORKFLOW}")
     inputs = {**inputs, **{name: upload(paths) for name, paths in FILES.items()}}
     say(f"输入参数: {as_text(inputs)}\n{RULE}\n正在发送异步执行请求...")
-    body = run_body(inputs, is_async=True)
+    fields = {**OPTIONS, "workflow_id": WORKFLOW, "parameters": inputs, "is_async": True}
+    body = RunBody(json.dumps(fields).encode())
     sent_at = read_time()
     try:
         response, reply = send_run(body, 60)
@@ -519,11 +514,12 @@ def run(inputs):
         raise no_run_error(response, reply)
     record = {"run_id": run_id, "workflow_id": WORKFLOW, "status": "pending", "inputs": inputs}
     record["created_at"] = read_time(first(reply, "created_at") or sent_at)
-    fill(record, "pending", reply, reply)
-    return follow(record, "异步任务已启动！")
+    started = {name: record[name] for name in ("run_id", "status", "created_at")}
+    update_record(record, "pending", reply, reply)
+    return follow(record, f"异步任务已启动！\n{RULE}\n启动响应:\n{as_text(started)}\n")
 
 
-def find_record(given):
+def record_of(given):
     """run_id 或者记录文件 -> (记录, 它的文件)；没有文件的 run_id 是新的记录。抛出 CozeError。"""
     paths = [given] if os.path.isfile(given) else glob.glob(f"{given}_*.json")
     for path in paths:
@@ -539,7 +535,7 @@ def find_record(given):
 
 def resume(given):
     """接着等一次启动过的运行，已经结束的只显示；返回它的记录。抛出 CozeError：没有得到结果。"""
-    record, path = find_record(given)
+    record, path = record_of(given)
     if record["status"] in ENDED:
         show_outcome(record, f"记录文件: {path}")
         return record
@@ -563,7 +559,7 @@ def show_outcome(record, place):
     if entry.get("is_output_trimmed") is True:
         warn("注意: 输出太大，Coze 把它截断了，结果不完整。")
     if record["status"] == "failed":
-        error = read_error(record)
+        error = record["error"]
         warn(f"\n运行失败（运行过，计费）: {error['message']}\n错误码: {error['code']}")
     say(f"\n{DOUBLE_RULE}\n执行{word}！\n{DOUBLE_RULE}")
 

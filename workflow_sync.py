@@ -11,10 +11,10 @@
   0    运行成功，结果已保存
   1    运行失败（计费），或者记录没能保存
   2    没有运行，不计费：设置不能用，被拒绝，或者没有连上
-  3    运行还没有结束：用 workflow_async.py 和它的 run_id 接着等
+  3    运行可能还没有结束：用 workflow_async.py 和它的 run_id 接着等
   4    可能运行过：先看 Coze 平台的运行记录，再决定要不要重来
   130  按了 Ctrl-C（Windows 上是 -1073741510）
-也可以导入: run(inputs) 运行一次，返回记录；得不到结果时抛出 CozeError，它的文字给人看。
+也可以导入（设置写在文件里）: run(inputs) 运行一次，返回记录；得不到结果时抛出 CozeError。
 """
 
 import argparse
@@ -52,6 +52,7 @@ OPTIONS = {}  # 运行请求里少用的项，如 {"bot_id": "734…", "ext": {"
 
 DOUBLE_RULE = "=" * 60
 RULE = "-" * 60
+
 # 服务器说的状态（小写）-> 记录里的状态；不在这里的原样显示，当作还在运行
 STATES = {
     "running": "running",
@@ -82,10 +83,10 @@ ADVICE = {
 }
 REFUSED = {code: advice for codes, advice in ADVICE.items() for code in codes.split()}
 REFUSED_STATUSES = (*range(300, 400), 400, 401, 403, 404, 405, 407, 413, 429)  # 没有错误码时
+
 NOT_RUN = "工作流没有运行，不会计费。"
 MAY_HAVE_RUN = """工作流可能已经运行并计费。再次运行之前，先在 Coze 平台的工作流页面查看运行记录；
-有这一次的，用它的 run_id 取回结果: python workflow_async.py run_id
-同步运行 90 秒没有数据会被 Coze 切断：更长的工作流请用 workflow_async.py。"""
+有这一次的，用它的 run_id 取回结果: python workflow_async.py run_id"""
 
 TOKEN = str(YOUR_ACCESS_TOKEN).strip()
 WORKFLOW = str(WORKFLOW_ID).strip()
@@ -104,7 +105,7 @@ with suppress(AttributeError):  # GBK 控制台没有的字写成 \u…；IDLE �
 class CozeError(Exception):
     """没有得到结果。文字给人看：发生了什么，运行了吗，计费吗，怎么办；status: 退出状态。"""
 
-    def __init__(self, text, status=None):
+    def __init__(self, text, status=1):  # 有默认值，pickle 才能还原
         super().__init__(text)
         self.status = status
 
@@ -229,16 +230,16 @@ def send(method, path, timeout, **content):
 
 
 def describe_refusal(response, reply):
-    """没有得到想要的：服务器说了什么（很长的话和网页只要开头，令牌遮住），怎么办。"""
+    """没有得到想要的：服务器说了什么，怎么办。错误和网页只要开头，可能是结果的不截断。"""
+    code = first(reply, "code")
     said = as_text(reply) if reply else response.headers.get("Location", response.text)
     if len(TOKEN) >= 16:  # 有的网关会把请求写在错误里；更短的是自建服务随便填的词
         said = said.replace(TOKEN, "***")
-    said = re.sub('(?m)^(  "msg": .{1000}).*', r"\1...", said)
-    if "<html" in said.lower():
-        said = said[:1000]
+    if code or response.status_code >= 300 or "<html" in said.lower():
+        said = said[:2000]
     logid = first(response.headers, "X-Tt-Logid", "X-Log-Id")  # Coze 的支持会问到它
-    advice = "看回复里说的；检查工作流、API_BASE（自建的还有 RUN_HISTORY_PATH）和代理。"
-    advice = REFUSED.get(first(reply, "code"), advice)
+    advice = "看上面的回复；检查 API_BASE、代理（查询还有 RUN_HISTORY_PATH）和工作流。"
+    advice = REFUSED.get(code, advice)
     return f"HTTP 状态: {response.status_code}\nlogid: {logid}\n回复: {said}\n建议: {advice}"
 
 
@@ -258,12 +259,6 @@ def upload(path):
         raise CozeError(f"文件 {path} 没有传上去。\n{trouble}\n{NOT_RUN}", 2)
     # Coze Studio 的工作流要网址，扣子官网的要这样的文字
     return data.get("url") or json.dumps({"file_id": first(data, "id")})
-
-
-def run_body(inputs, is_async):
-    """运行请求的正文。"""
-    fields = {**OPTIONS, "workflow_id": WORKFLOW, "parameters": inputs, "is_async": is_async}
-    return RunBody(json.dumps(fields).encode())
 
 
 def send_run(body, timeout):
@@ -336,7 +331,7 @@ def read_output(value):
     return output
 
 
-def fill(record, status, fields, reply):
+def update_record(record, status, fields, reply):
     """把回复写进记录。fields: 回复里说到这次运行的字段。"""
     record.pop("reply", None)  # 它写在最后
     record["status"] = status
@@ -418,7 +413,8 @@ def run(inputs):
     say(f"{DOUBLE_RULE}\nCoze 工作流同步执行\n{DOUBLE_RULE}\n工作流 ID: {WORKFLOW}")
     inputs = {**inputs, **{name: upload(paths) for name, paths in FILES.items()}}
     say(f"输入参数: {as_text(inputs)}\n{RULE}\n正在发送请求...")
-    body = run_body(inputs, is_async=False)
+    fields = {**OPTIONS, "workflow_id": WORKFLOW, "parameters": inputs, "is_async": False}
+    body = RunBody(json.dumps(fields).encode())
     sent_at = read_time()
     try:
         response, reply = send_in_background(body)
@@ -429,13 +425,13 @@ def run(inputs):
     run_id = read_run_id(reply) or f"unknown-{os.urandom(4).hex()}"
     record = {"run_id": run_id, "workflow_id": WORKFLOW, "status": status, "inputs": inputs}
     record["created_at"] = read_time(first(reply, "created_at") or sent_at)
-    fill(record, status, reply, reply)
+    update_record(record, status, reply, reply)
     if not save(record):
         raise CozeError(f"工作流运行过，计费；它的记录没能保存（状态: {status}）。", 1)
     if status in ENDED:
         show_result(record)
         return record
-    text = f"运行还没有结束（{status}），照常计费；记录在 {file_name(record)}。"
+    text = f"运行可能还没有结束（{status}），照常计费；记录在 {file_name(record)}。"
     if read_question(reply):
         text += f"\n它停下来等待回答: {read_question(reply)}\n在 Coze 平台上回答以后，它才会继续。"
     if read_run_id(reply):
@@ -456,7 +452,7 @@ def show_result(record):
     if first(record["reply"], "debug_url"):
         say(f"运行详情页面（7 天内有效）: {record['reply']['debug_url']}")
     if record["status"] == "failed":
-        error = read_error(record)
+        error = record["error"]
         warn(f"\n运行失败（运行过，计费）: {error['message']}\n错误码: {error['code']}")
 
 
@@ -468,6 +464,8 @@ def main():
         record = run(INPUTS)
     except CozeError as error:
         warn(f"\n{error}")
+        if error.status == 4:
+            warn("Coze 在 90 秒没有数据时切断同步运行：更长的工作流请用 workflow_async.py。")
         return error.status
     except KeyboardInterrupt:
         warn("\n已按 Ctrl-C 停止。")

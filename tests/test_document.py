@@ -171,7 +171,7 @@ def asked(monkeypatch, response):
 def test_outputs_are_the_same_sync_and_async(asked, case):
     value, outputs = OUTPUTS[case]
     record = {"created_at": CREATED}
-    w.fill(record, "completed", {"data": value}, {})
+    w.update_record(record, "completed", {"data": value}, {})
     assert record["outputs"] == outputs
     nodes = {"Output": value, "node_status": "{}"}
     assert asked(history("Success", output=json.dumps(nodes)))["outputs"] == outputs
