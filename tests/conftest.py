@@ -32,7 +32,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SYNC = "workflow_sync.py"
 ASYNC = "workflow_async.py"
 BOTH = pytest.mark.parametrize("name", [SYNC, ASYNC])
-PYTHON = os.environ.get("TEST_PYTHON") or sys.executable
+PYTHON = os.path.abspath(shutil.which(os.environ.get("TEST_PYTHON") or sys.executable))
 SYSTEM = [PYTHON, "-c", "import os; print(os.name)"]
 WINDOWS = b"nt" in subprocess.check_output(SYSTEM, stderr=subprocess.PIPE)
 MB = 2**20
