@@ -89,6 +89,8 @@ def limit_files(pid, size):
     import resource
 
     limits = (size, resource.RLIM_INFINITY)
+    if pid and not hasattr(resource, "prlimit"):
+        pytest.skip("macOS has no prlimit")
     if pid:
         resource.prlimit(pid, resource.RLIMIT_FSIZE, limits)
     else:

@@ -2,7 +2,6 @@
 
 import ast
 import os
-import pty
 import re
 import signal
 
@@ -75,7 +74,7 @@ def test_terminal_that_is_gone_ends_nothing(coze, script, name):
     replies = success(name)
     replies[-1] = Reply(replies[-1], delay=0.5)
     one = script(name, coze(*replies))
-    ours, theirs = pty.openpty()
+    ours, theirs = os.openpty()
     command = ["sh", "-c", f"trap '' HUP; exec '{PYTHON}' {name}"]
     process = one.start(command=command, stdout=theirs, stderr=theirs, until=len(replies))
     os.close(theirs)
