@@ -38,8 +38,8 @@ except ImportError as error:
 
 # ======== 设置：只需要修改这一段 ========
 
-YOUR_ACCESS_TOKEN = "your_actual_access_token"  # 访问令牌
-WORKFLOW_ID = "your_actual_workflow_id"  # 工作流页面的地址里 workflow_id= 后面的数字
+YOUR_ACCESS_TOKEN = "your_actual_access_token"  # 访问令牌；不填的用环境变量 COZE_API_TOKEN
+WORKFLOW_ID = "your_actual_workflow_id"  # 工作流的地址里 workflow_id= 后面的；或 COZE_WORKFLOW_ID
 INPUTS = {  # 名称与工作流「开始」节点的一致；没有参数时写 {}
     "param1": "value1",
     "param2": "value2",
@@ -90,7 +90,7 @@ ADVICE = {
 REFUSED = {code: advice for codes, advice in ADVICE.items() for code in codes.split()}
 REFUSED_STATUSES = (*range(300, 400), 400, 401, 403, 404, 405, 407, 413, 429)  # 没有错误码时
 PASSING = ("4008", "4009", "4011", "4019", "4020", "4022")  # 查询时遇到，以后也许就好
-NOT_FOUND = ("4314", "777777775")  # 没有这次运行：扣子官网的，Coze Studio 的
+UNSEEN = "还没有查到"  # 只知道 run_id 的运行的状态
 PROGRESS = {"pending": "任务已创建，等待执行...", "running": "任务正在执行中..."}
 
 NOT_RUN = "工作流没有运行，不会计费。"
@@ -100,9 +100,9 @@ MAY_HAVE_RUN = """工作流可能已经运行并计费。再次运行之前，�
 TOKEN = str(YOUR_ACCESS_TOKEN).strip()
 WORKFLOW = str(WORKFLOW_ID).strip()
 BASE = str(API_BASE).strip().rstrip("/")
-if WORKFLOW in ("", "your_actual_workflow_id"):
+if re.match("your_actual_|$", WORKFLOW):
     WORKFLOW = os.environ.get("COZE_WORKFLOW_ID", "").strip()
-if TOKEN in ("", "your_actual_access_token"):
+if re.match("your_actual_|$", TOKEN):
     TOKEN = os.environ.get("COZE_API_TOKEN", "").strip()
     if BASE == "https://api.coze.cn":  # 环境变量里的地址，只和环境变量里的令牌一起用
         BASE = os.environ.get("COZE_API_BASE", BASE).strip().rstrip("/")
@@ -173,10 +173,10 @@ def first(fields, *names):
     return ""
 
 
-def check(*problems):
-    """抛出 CozeError：设置有问题，一次全部说出来。"""
+def check(meaning, *problems):
+    """抛出 CozeError：设置有问题，一次全部说出来。meaning: 这对运行意味着什么。"""
     if problems:
-        raise CozeError("\n  - ".join(["设置有问题，没有发送请求，不会计费:", *problems]), 2)
+        raise CozeError("\n  - ".join([f"设置有问题，没有发送请求。{meaning}", *problems]), 2)
 
 
 def account_problems():
@@ -231,10 +231,10 @@ def add_token(request):
 def send(method, path, timeout, **content):
     """发送一个请求，只发一次；返回 (response, 回复的 JSON 对象)，回复不是对象的是 {}。
 
-    timeout: 最多等多少秒没有数据。抛出 OSError（requests 的错误都是）、ValueError：没有收到回复。
+    timeout: 秒，requests 的。抛出 OSError（requests 的错误都是）、ValueError：没有收到完整的回复。
     """
     response = requests.request(  # 跟随 307、308 的话，会把运行请求再发一遍
-        method, BASE + path, auth=add_token, timeout=(10, timeout), allow_redirects=False, **content
+        method, BASE + path, auth=add_token, timeout=timeout, allow_redirects=False, **content
     )
     response.encoding = "utf-8-sig"
     reply = fields_of(decode(response.text))
@@ -251,8 +251,8 @@ def describe_refusal(response, reply):
         said = said.replace(TOKEN, "***")
     if code or response.status_code >= 300 or "<html" in said.lower():
         said = said[:2000]
-    logid = first(response.headers, "X-Tt-Logid", "X-Log-Id")  # Coze 的支持会问到它
-    advice = "看上面的回复；检查 API_BASE、代理（查询还有 RUN_HISTORY_PATH）和工作流。"
+    logid = first(response.headers, "X-Tt-Logid", "X-Log-Id") or "没有"  # Coze 的支持会问到它
+    advice = "看上面的回复；检查工作流、API_BASE、代理（查询还有 run_id、RUN_HISTORY_PATH）。"
     advice = REFUSED.get(code, advice)
     return f"HTTP 状态: {response.status_code}\nlogid: {logid}\n回复: {said}\n建议: {advice}"
 
@@ -279,7 +279,7 @@ def send_run(body, timeout):
     """发送运行请求，只发一次；返回 (response, 回复)，见 send。抛出 CozeError：没有收到回复。"""
     headers = {"Content-Type": "application/json"}
     try:
-        return send("POST", "/v1/workflow/run", timeout, data=body, headers=headers)
+        return send("POST", "/v1/workflow/run", (10, timeout), data=body, headers=headers)
     except (OSError, ValueError) as error:
         if body.was_read:
             raise CozeError(f"请求发出了，没有收到完整的回复: {error}\n{MAY_HAVE_RUN}", 4) from None
@@ -409,7 +409,7 @@ def query(record):
     path = RUN_HISTORY_PATH.replace("{workflow_id}", record["workflow_id"])
     path = path.replace("{execute_id}", quote(record["run_id"], safe=""))
     try:
-        response, reply = send("GET", path, 30)
+        response, reply = send("GET", path, (10, 30))
     except (OSError, ValueError) as error:
         warn(f"这次没有查到，运行不受影响，稍后再查: {error}")
         return ""
@@ -418,7 +418,7 @@ def query(record):
     if response.status_code >= 300 or not status:
         judge_trouble(record, response, reply)
         return ""
-    if record["status"] == "unknown":  # 只知道 run_id 的，第一次查到
+    if record["status"] == UNSEEN:  # 只知道 run_id 的，第一次查到
         record["inputs"] = fields_of(decode(entry.get("input")))
         record["created_at"] = read_time(first(entry, "created_at", "create_time"))
     update_record(record, status, entry, reply)
@@ -434,23 +434,16 @@ def judge_trouble(record, response, reply):
     """没有查到状态：会过去的说一声，不会过去的抛出 CozeError。"""
     code = first(reply, "code")
     trouble = describe_refusal(response, reply)
-    is_empty = response.status_code < 300 and reply and not first(reply, "code", "msg", "message")
-    if code in NOT_FOUND or is_empty:
-        if record["status"] == "unknown":
-            text = f"Coze 没有运行 {record['run_id']} 的记录: 检查 run_id 和 WORKFLOW_ID。"
-            raise CozeError(f"{text}\n{trouble}", 3)
-        warn("Coze 还没有它的记录，稍后再查。")
-    elif is_hopeless(response, code):
-        raise CozeError(f"不再查了，运行 {record['run_id']} 不受影响。\n{trouble}", 3)
-    else:
-        warn(f"这次没有查到，运行不受影响，稍后再查。\n{trouble}")
-
-
-def is_hopeless(response, code):
-    """没有查到状态：再查还是这样吗。"""
+    is_hopeless = 300 <= response.status_code < 500 and response.status_code not in (408, 425, 429)
     if code:
-        return code in REFUSED and code not in PASSING
-    return 300 <= response.status_code < 500 and response.status_code not in (408, 425, 429)
+        is_hopeless = code not in PASSING and (code in REFUSED or record["status"] == UNSEEN)
+    elif response.status_code < 300 and reply and not entry_of(reply):
+        trouble = "Coze 没有它的记录（刚启动的，等一下就有）。"
+        is_hopeless = record["status"] == UNSEEN
+    if is_hopeless:
+        ids = f"run_id: {record['run_id']}，WORKFLOW_ID: {record['workflow_id']}"
+        raise CozeError(f"不再查了，没有查到这次运行（{ids}）。\n{trouble}", 3)
+    warn(f"这次没有查到，运行不受影响，稍后再查。\n{trouble}")
 
 
 def poll(record):
@@ -479,7 +472,7 @@ def poll(record):
 def follow(record, greeting):
     """等一次启动过的运行结束，保存，显示，返回它的记录。抛出 CozeError：没有等到，或者没能保存。"""
     try:
-        if record["status"] != "unknown":
+        if record["status"] != UNSEEN:
             save(record)
         say(f"\n{greeting}\n任务 ID (run_id): {record['run_id']}")
         say(f"初始状态: {record['status']}\n{DOUBLE_RULE}")
@@ -487,7 +480,7 @@ def follow(record, greeting):
         if not save(record):
             raise CozeError(f"运行结束了（{record['status']}），计费；它的记录没能保存。", 1)
     except BaseException:  # 无论怎样停下来，Ctrl-C 也是
-        if record["status"] != "unknown":
+        if record["status"] != UNSEEN:
             warn(f"\nrun_id: {record['run_id']}（运行已经启动，计费）。接着等它，不会重新运行:")
             warn(f'{os.path.basename(sys.executable)} "{__file__}" {record["run_id"]}')
         raise
@@ -497,7 +490,7 @@ def follow(record, greeting):
 
 def run(inputs):
     """运行一次工作流，等它结束，返回它的记录（也保存了，显示了）。抛出 CozeError：没有得到结果。"""
-    check(*account_problems(), *input_problems(inputs), *polling_problems())
+    check(NOT_RUN, *account_problems(), *input_problems(inputs), *polling_problems())
     say(f"{DOUBLE_RULE}\n启动 Coze 工作流异步执行\n{DOUBLE_RULE}\n工作流 ID: {WORKFLOW}")
     inputs = {**inputs, **{name: upload(paths) for name, paths in FILES.items()}}
     say(f"输入参数: {as_text(inputs)}\n{RULE}\n正在发送异步执行请求...")
@@ -530,7 +523,7 @@ def record_of(given):
                 return record, path
     if not re.fullmatch("[A-Za-z0-9_-]+", given) or not WORKFLOW:
         raise CozeError(f"{given} 不是记录文件，也不是 run_id；用 run_id 要填 WORKFLOW_ID。", 2)
-    return {"run_id": given, "workflow_id": WORKFLOW, "status": "unknown", "inputs": {}}, ""
+    return {"run_id": given, "workflow_id": WORKFLOW, "status": UNSEEN, "inputs": {}}, ""
 
 
 def resume(given):
@@ -539,7 +532,7 @@ def resume(given):
     if record["status"] in ENDED:
         show_outcome(record, f"记录文件: {path}")
         return record
-    check(*account_problems(), *polling_problems())
+    check("启动过的运行不受影响。", *account_problems(), *polling_problems())
     return follow(record, "接着等启动过的运行，不重新运行。")
 
 

@@ -37,8 +37,8 @@ except ImportError as error:
 
 # ======== 设置：只需要修改这一段 ========
 
-YOUR_ACCESS_TOKEN = "your_actual_access_token"  # 访问令牌
-WORKFLOW_ID = "your_actual_workflow_id"  # 工作流页面的地址里 workflow_id= 后面的数字
+YOUR_ACCESS_TOKEN = "your_actual_access_token"  # 访问令牌；不填的用环境变量 COZE_API_TOKEN
+WORKFLOW_ID = "your_actual_workflow_id"  # 工作流的地址里 workflow_id= 后面的；或 COZE_WORKFLOW_ID
 INPUTS = {  # 名称与工作流「开始」节点的一致；没有参数时写 {}
     "param1": "value1",
     "param2": "value2",
@@ -91,9 +91,9 @@ MAY_HAVE_RUN = """工作流可能已经运行并计费。再次运行之前，�
 TOKEN = str(YOUR_ACCESS_TOKEN).strip()
 WORKFLOW = str(WORKFLOW_ID).strip()
 BASE = str(API_BASE).strip().rstrip("/")
-if WORKFLOW in ("", "your_actual_workflow_id"):
+if re.match("your_actual_|$", WORKFLOW):
     WORKFLOW = os.environ.get("COZE_WORKFLOW_ID", "").strip()
-if TOKEN in ("", "your_actual_access_token"):
+if re.match("your_actual_|$", TOKEN):
     TOKEN = os.environ.get("COZE_API_TOKEN", "").strip()
     if BASE == "https://api.coze.cn":  # 环境变量里的地址，只和环境变量里的令牌一起用
         BASE = os.environ.get("COZE_API_BASE", BASE).strip().rstrip("/")
@@ -164,10 +164,10 @@ def first(fields, *names):
     return ""
 
 
-def check(*problems):
-    """抛出 CozeError：设置有问题，一次全部说出来。"""
+def check(meaning, *problems):
+    """抛出 CozeError：设置有问题，一次全部说出来。meaning: 这对运行意味着什么。"""
     if problems:
-        raise CozeError("\n  - ".join(["设置有问题，没有发送请求，不会计费:", *problems]), 2)
+        raise CozeError("\n  - ".join([f"设置有问题，没有发送请求。{meaning}", *problems]), 2)
 
 
 def account_problems():
@@ -217,10 +217,10 @@ def add_token(request):
 def send(method, path, timeout, **content):
     """发送一个请求，只发一次；返回 (response, 回复的 JSON 对象)，回复不是对象的是 {}。
 
-    timeout: 最多等多少秒没有数据。抛出 OSError（requests 的错误都是）、ValueError：没有收到回复。
+    timeout: 秒，requests 的。抛出 OSError（requests 的错误都是）、ValueError：没有收到完整的回复。
     """
     response = requests.request(  # 跟随 307、308 的话，会把运行请求再发一遍
-        method, BASE + path, auth=add_token, timeout=(10, timeout), allow_redirects=False, **content
+        method, BASE + path, auth=add_token, timeout=timeout, allow_redirects=False, **content
     )
     response.encoding = "utf-8-sig"
     reply = fields_of(decode(response.text))
@@ -237,8 +237,8 @@ def describe_refusal(response, reply):
         said = said.replace(TOKEN, "***")
     if code or response.status_code >= 300 or "<html" in said.lower():
         said = said[:2000]
-    logid = first(response.headers, "X-Tt-Logid", "X-Log-Id")  # Coze 的支持会问到它
-    advice = "看上面的回复；检查 API_BASE、代理（查询还有 RUN_HISTORY_PATH）和工作流。"
+    logid = first(response.headers, "X-Tt-Logid", "X-Log-Id") or "没有"  # Coze 的支持会问到它
+    advice = "看上面的回复；检查工作流、API_BASE、代理（查询还有 run_id、RUN_HISTORY_PATH）。"
     advice = REFUSED.get(code, advice)
     return f"HTTP 状态: {response.status_code}\nlogid: {logid}\n回复: {said}\n建议: {advice}"
 
@@ -265,7 +265,7 @@ def send_run(body, timeout):
     """发送运行请求，只发一次；返回 (response, 回复)，见 send。抛出 CozeError：没有收到回复。"""
     headers = {"Content-Type": "application/json"}
     try:
-        return send("POST", "/v1/workflow/run", timeout, data=body, headers=headers)
+        return send("POST", "/v1/workflow/run", (10, timeout), data=body, headers=headers)
     except (OSError, ValueError) as error:
         if body.was_read:
             raise CozeError(f"请求发出了，没有收到完整的回复: {error}\n{MAY_HAVE_RUN}", 4) from None
@@ -409,7 +409,7 @@ def result_status(response, reply):
 
 def run(inputs):
     """运行一次工作流，等它结束，返回它的记录（也保存了，显示了）。抛出 CozeError：没有得到结果。"""
-    check(*account_problems(), *input_problems(inputs), *timeout_problems())
+    check(NOT_RUN, *account_problems(), *input_problems(inputs), *timeout_problems())
     say(f"{DOUBLE_RULE}\nCoze 工作流同步执行\n{DOUBLE_RULE}\n工作流 ID: {WORKFLOW}")
     inputs = {**inputs, **{name: upload(paths) for name, paths in FILES.items()}}
     say(f"输入参数: {as_text(inputs)}\n{RULE}\n正在发送请求...")
@@ -465,7 +465,7 @@ def main():
     except CozeError as error:
         warn(f"\n{error}")
         if error.status == 4:
-            warn("Coze 在 90 秒没有数据时切断同步运行：更长的工作流请用 workflow_async.py。")
+            warn("如果是等了 90 秒被 Coze 切断的：更长的工作流请用 workflow_async.py。")
         return error.status
     except KeyboardInterrupt:
         warn("\n已按 Ctrl-C 停止。")

@@ -76,6 +76,15 @@ def test_all_problems_are_told_at_once(script, name):
 
 
 @BOTH
+def test_replace_all_of_an_editor_fills_in_the_token_too(coze, script, name):
+    server = coze(*success(name))
+    one = script(name, server, API_BASE=server.url)
+    for untouched in ("your_actual_access_token", "your_actual_workflow_id"):
+        one.rewrite(untouched, TOKEN)
+    expect(one.run(), 0, workflow_id=TOKEN)
+
+
+@BOTH
 def test_sample_inputs_are_inputs_on_a_server_of_ones_own(run, name):
     expect(run(name, *success(name)), 0, inputs=SAMPLE)
 

@@ -299,7 +299,7 @@ def test_files_are_uploaded_first_and_become_inputs(coze, script, name):
     assert json.loads(done.requests[2][3])["parameters"] == inputs
     assert done.record["inputs"] == inputs
     assert [path for _, path, _, _ in done.requests[:2]] == ["/v1/files/upload"] * 2
-    assert "照片.png".encode() in done.requests[0][3]
+    assert 'name="file"; filename="照片.png"'.encode() in done.requests[0][3]
 
 
 NO_UPLOAD = {

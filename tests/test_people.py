@@ -2,6 +2,7 @@
 
 import ast
 import os
+import pickle
 import re
 import signal
 
@@ -22,10 +23,12 @@ from conftest import (
 )
 from fake_coze import Reply
 
+import workflow_async as w
+
 
 @BOTH
-def test_without_requests_the_script_says_how_to_install_it(script, name):
-    one = script(name)
+def test_without_requests_the_script_says_how_to_install_it(coze, script, name):
+    one = script(name, coze())
     (one.folder / "requests.py").write_text("raise ImportError('broken')")
     expect(one.run(), 2, "pip install requests", "broken", "不计费")
 
@@ -162,6 +165,11 @@ def test_imported_run_returns_the_record_and_raises_what_a_person_would_read(coz
     assert "RECORDS [('completed', '1'), ('completed', [2])]" in done.stdout
     error = done.stdout.partition("ERROR 2 ")[2]
     assert all(word in error for word in ("bad token", "换一个", NOT_RUN))
+
+
+def test_error_survives_another_process():
+    error = pickle.loads(pickle.dumps(w.CozeError("told", 4)))
+    assert (str(error), error.status) == ("told", 4)
 
 
 def test_imported_run_that_has_not_ended_raises(coze, script):

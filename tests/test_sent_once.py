@@ -60,6 +60,7 @@ def test_reply_without_a_run_is_told_truly_and_nothing_is_sent_again(run, name, 
         {2: NOT_RUN, 4: MAY_HAVE_RUN}[status],
     )
     assert (NOT_RUN in done.stderr) == (status == 2)
+    assert ("90 秒" in done.stderr) == (status == 4 and name == SYNC)
     assert len(done.requests) == 1
     assert done.names == []
 
