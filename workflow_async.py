@@ -32,8 +32,7 @@ from urllib.parse import quote
 try:
     import requests
 except ImportError as error:
-    print(f"没有运行，不计费：不能使用 requests（{error}）。请先安装:", file=sys.stderr)
-    print(f"{os.path.basename(sys.executable)} -m pip install requests", file=sys.stderr)
+    print(f"什么也没有发送：{error}。请运行 python -m pip install requests", file=sys.stderr)
     sys.exit(2)
 
 # ======== 设置：只需要修改这一段 ========
@@ -64,6 +63,7 @@ STATES = {
     "running": "running",
     "interrupted": "interrupted",
     "<unset>": "interrupted",  # Coze Studio 的说法
+    "completed": "completed",
     "success": "completed",
     "fail": "failed",
     "failed": "failed",
@@ -100,9 +100,9 @@ MAY_HAVE_RUN = """工作流可能已经运行并计费。再次运行之前，�
 TOKEN = str(YOUR_ACCESS_TOKEN).strip()
 WORKFLOW = str(WORKFLOW_ID).strip()
 BASE = str(API_BASE).strip().rstrip("/")
-if re.match("your_actual_|$", WORKFLOW):
+if re.match("your_actual_|None$|$", WORKFLOW):
     WORKFLOW = os.environ.get("COZE_WORKFLOW_ID", "").strip()
-if re.match("your_actual_|$", TOKEN):
+if re.match("your_actual_|None$|$", TOKEN):
     TOKEN = os.environ.get("COZE_API_TOKEN", "").strip()
     if BASE == "https://api.coze.cn":  # 环境变量里的地址，只和环境变量里的令牌一起用
         BASE = os.environ.get("COZE_API_BASE", BASE).strip().rstrip("/")
@@ -388,7 +388,9 @@ def save(record):
 
 def entry_of(reply):
     """查询的回复里说到这次运行的字段；没有说到的，没有字段。"""
-    entries = reply.get("data", reply)
+    if read_run_id(reply):  # 用户文档的写法；扣子官网和 Studio 在 data 的列表里说
+        return reply
+    entries = reply.get("data")
     if isinstance(entries, list):
         entries = next(iter(entries), None)
     return fields_of(entries)
@@ -437,7 +439,7 @@ def judge_trouble(record, response, reply):
     is_hopeless = 300 <= response.status_code < 500 and response.status_code not in (408, 425, 429)
     if code:
         is_hopeless = code not in PASSING and (code in REFUSED or record["status"] == UNSEEN)
-    elif response.status_code < 300 and reply and not entry_of(reply):
+    elif response.status_code < 300 and "data" in reply and not entry_of(reply):
         trouble = "Coze 没有它的记录（刚启动的，等一下就有）。"
         is_hopeless = record["status"] == UNSEEN
     if is_hopeless:

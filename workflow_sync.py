@@ -31,8 +31,7 @@ from contextlib import suppress
 try:
     import requests
 except ImportError as error:
-    print(f"没有运行，不计费：不能使用 requests（{error}）。请先安装:", file=sys.stderr)
-    print(f"{os.path.basename(sys.executable)} -m pip install requests", file=sys.stderr)
+    print(f"什么也没有发送：{error}。请运行 python -m pip install requests", file=sys.stderr)
     sys.exit(2)
 
 # ======== 设置：只需要修改这一段 ========
@@ -58,6 +57,7 @@ STATES = {
     "running": "running",
     "interrupted": "interrupted",
     "<unset>": "interrupted",  # Coze Studio 的说法
+    "completed": "completed",
     "success": "completed",
     "fail": "failed",
     "failed": "failed",
@@ -91,9 +91,9 @@ MAY_HAVE_RUN = """工作流可能已经运行并计费。再次运行之前，�
 TOKEN = str(YOUR_ACCESS_TOKEN).strip()
 WORKFLOW = str(WORKFLOW_ID).strip()
 BASE = str(API_BASE).strip().rstrip("/")
-if re.match("your_actual_|$", WORKFLOW):
+if re.match("your_actual_|None$|$", WORKFLOW):
     WORKFLOW = os.environ.get("COZE_WORKFLOW_ID", "").strip()
-if re.match("your_actual_|$", TOKEN):
+if re.match("your_actual_|None$|$", TOKEN):
     TOKEN = os.environ.get("COZE_API_TOKEN", "").strip()
     if BASE == "https://api.coze.cn":  # 环境变量里的地址，只和环境变量里的令牌一起用
         BASE = os.environ.get("COZE_API_BASE", BASE).strip().rstrip("/")
@@ -404,7 +404,9 @@ def result_status(response, reply):
         return "running"  # 网关的错误，运行还在继续
     if is_error:
         return "failed"
-    return read_status(reply) or "completed"
+    if has_result:
+        return read_status(reply) or "completed"
+    return read_status(reply) or "running"
 
 
 def run(inputs):

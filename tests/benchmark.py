@@ -43,7 +43,7 @@ result = coze.workflows.runs.create(
 print(result.data)
 """
 
-STAND_IN = [sys.executable, os.fspath(ROOT / "tests/fake_coze.py"), "--at-once"]
+STAND_IN = [sys.executable, os.fspath(ROOT / "tests/fake_coze.py"), "--seconds=0"]
 
 
 def read_environment(server):

@@ -3,8 +3,7 @@
     python tests/fake_coze.py workflow_async.py     启动替身，让脚本对着它运行，返回脚本的退出状态
     python tests/fake_coze.py                       只启动替身，打印环境变量，按 Ctrl-C 结束
 
-它在 127.0.0.1 上讲正式版 Coze 的协议：检查令牌（4100）、工作流（4200）、运行记录（4314）、
-输入里的 file_id（4000）；异步启动之后第一次查询是空列表，然后是 Running，最后是 Success，
+它在 127.0.0.1 上讲正式版 Coze 的协议：检查令牌（4100）、工作流（4200）、运行记录（4314）；异步启动之后第一次查询是空列表，然后是 Running，最后是 Success，
 输出里带着输入。
 """
 
@@ -157,17 +156,6 @@ class FakeCoze(ThreadingHTTPServer):
         data["created_at"] = int(time.time())
         return 200, {"code": 0, "msg": "", "data": data, "detail": {"logid": self.logid()}}
 
-    def unknown_files(self, parameters):
-        """输入 {"file_id": …}（或者它们的列表）里，没有上传过的 ID。"""
-        for value in parameters.values():
-            for text in value if isinstance(value, list) else [value]:
-                try:
-                    file_id = json.loads(text)["file_id"]
-                except (ValueError, TypeError, KeyError):
-                    continue  # 不是文件
-                if file_id not in self.files:
-                    yield file_id
-
     def run_workflow(self, body):
         try:
             request = json.loads(body)
@@ -180,9 +168,6 @@ class FakeCoze(ThreadingHTTPServer):
             return 400, self.refusal(4000, "Expected a string, an object and a boolean")
         if workflow_id != WORKFLOW_ID:
             return 200, self.refusal(4200, f"Requested resource workflow does not exist. {OURS}")
-        unknown = list(self.unknown_files(parameters))
-        if unknown:
-            return 200, self.refusal(4000, f"No such file: {unknown}")
         run = self.new_run(parameters)
         reply = {"code": 0, "msg": "", "execute_id": run["id"], "detail": {"logid": self.logid()}}
         reply["debug_url"] = self.debug_url(run["id"])
@@ -354,13 +339,9 @@ def read_options(arguments):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
     add = parser.add_argument
     add("--seconds", type=float, default=3, help="工作流运行的秒数，默认 3")
-    add("--at-once", action="store_true", help="工作流立刻完成；异步仍要查询三次")
     add("script", nargs="?", metavar="SCRIPT", help="要运行的脚本，例如 workflow_async.py")
     add("args", nargs=argparse.REMAINDER, metavar="ARGS", help="传给脚本的参数")
-    options = parser.parse_args(arguments)
-    if options.at_once:
-        options.seconds = 0
-    return options
+    return parser.parse_args(arguments)
 
 
 def run_script(server, script, args):

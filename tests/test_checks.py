@@ -12,6 +12,7 @@ FILLED_IN = {"YOUR_ACCESS_TOKEN": TOKEN, "WORKFLOW_ID": "7", "INPUTS": {"a": 1}}
 # 两个脚本都有的设置，检查它们的是同样的代码：[(设置, 值, 说的话)]
 UNUSABLE = [
     ("YOUR_ACCESS_TOKEN", "", "填写"),
+    ("YOUR_ACCESS_TOKEN", None, "填写"),
     ("YOUR_ACCESS_TOKEN", "your_actual_access_token", "填写"),
     ("YOUR_ACCESS_TOKEN", f"Bearer {TOKEN}", "空格"),
     ("YOUR_ACCESS_TOKEN", "我的令牌", "中文"),

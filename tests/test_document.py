@@ -61,6 +61,7 @@ def test_record_has_the_fields_of_the_document(run, name):
     done = expect(run(name, *success(name)), 0)
     names = "run_id workflow_id status inputs outputs created_at updated_at reply"
     assert sorted(done.record) == sorted(names.split())
+    assert list(done.record)[-1] == "reply"
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", done.record["created_at"])
     moment = re.sub("[-:Z]", "", done.record["created_at"])
     assert done.names == [f"7_{moment}.json"]
@@ -97,7 +98,7 @@ SAID = {
     "pending": ("pending",),
     "running": ("running", "Running", "RUNNING"),
     "interrupted": ("interrupted", "Interrupted", "<UNSET>"),
-    "completed": ("completed", "Success", "success"),
+    "completed": ("completed", "COMPLETED", "Success", "success"),
     "failed": ("failed", "Fail", "Failed", "Cancel", "canceled", "Canceled", "Timeout"),
     "Queued": ("Queued",),
     "": ("", None, 0),

@@ -35,6 +35,7 @@ PASSING = [
     '{"code":"4020","msg":"rate"}',
     '{"code":4011,"msg":"top up"}',
     '{"code":720701013,"msg":"server issues"}',
+    '{"status":"failed","message":"busy gateway"}',
     Reply('{"code":5000,"msg":"internal"}', 500),
     Reply('{"status":"failed","error":"Internal Server Error"}', 500),
     Reply("no JSON", 200),
@@ -52,7 +53,7 @@ PASSING = [
 
 def test_what_passes_is_polled_through(run):
     done = run(ASYNC, STARTED, *PASSING, DONE)
-    expect(done, 0, "稍后再查", status="completed", outputs="done")
+    expect(done, 0, "稍后再查", "Coze 没有它的记录", status="completed", outputs="done")
     assert len(done.requests) == 2 + len(PASSING)
     assert NOT_RUN not in done.stderr
 

@@ -98,9 +98,3 @@ def test_file_is_an_input(sdk, run_workflow, tmp_path):
     inputs = {"image": json.dumps({"file_id": file.id})}
     result = run_workflow(inputs)
     assert inputs_of(result.data) == inputs
-
-
-def test_unknown_file_is_refused(run_workflow):
-    with pytest.raises(CozeAPIError) as error:
-        run_workflow({"image": '{"file_id":"1"}'})
-    assert error.value.code == 4000

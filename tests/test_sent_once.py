@@ -186,6 +186,11 @@ def test_gateway_error_that_names_a_sync_run_leaves_it_running(run):
     assert done.command == ["python", "workflow_async.py", "7"]
 
 
+def test_sync_reply_without_a_result_leaves_the_run_running(run):
+    done = run(SYNC, STARTED)
+    expect(done, 3, "接着等", status="running", run_id="7")
+
+
 @BOTH
 def test_batch_sends_each_run_once(coze, script, name):
     """几次运行用同一个连接，一个也不重发。"""
