@@ -3,8 +3,8 @@
     python tests/fake_coze.py workflow_async.py     启动替身，让脚本对着它运行，返回脚本的退出状态
     python tests/fake_coze.py                       只启动替身，打印环境变量，按 Ctrl-C 结束
 
-它在 127.0.0.1 上讲正式版 Coze 的协议：检查令牌（4100）、工作流（4200）、运行记录（4314）；异步启动之后第一次查询是空列表，然后是 Running，最后是 Success，
-输出里带着输入。
+它在 127.0.0.1 上讲正式版 Coze 的协议：检查令牌（4100）、工作流（4200）、运行记录（4314）；
+异步启动之后第一次查询是空列表，然后是 Running，最后是 Success，输出里带着输入。
 """
 
 import argparse

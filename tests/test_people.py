@@ -14,7 +14,6 @@ from conftest import (
     NOT_RUN,
     PYTHON,
     ROOT,
-    STARTED,
     SYNC,
     expect,
     history,
@@ -128,17 +127,16 @@ ODD = [
 ]
 
 
-@BOTH
 @pytest.mark.parametrize("number", range(len(ODD)))
-def test_odd_reply_is_no_traceback(run, name, number):
+def test_odd_reply_is_no_traceback(run, number):
     """conftest 断言没有 Traceback。"""
-    done = run(name, ODD[number], history("Fail"), history("Fail"))
+    done = run(SYNC, ODD[number])
     assert done.status in (0, 1, 2, 3, 4)
     assert done.runs == 1
 
 
-def test_odd_history_is_no_traceback(run):
-    done = run(ASYNC, STARTED, *ODD[:-3], history("Fail"))
+def test_odd_start_and_history_are_no_traceback(run):
+    done = run(ASYNC, ODD[4], *ODD[:-3], history("Fail"))
     assert done.status in (1, 3)
     assert done.record["run_id"] == "7"
 
