@@ -11,7 +11,7 @@
 退出状态:
   0    运行成功，结果已保存
   1    运行失败（计费），或者记录没能保存
-  2    没有运行，不计费：设置不能用，被拒绝，或者没有连上
+  2    没有运行，不计费：设置不能用，被拒绝，没有连上（接着等的，那次运行不受影响）
   3    没有等到结束，或者没有查到：用它的 run_id 接着等
   4    可能运行过：先看 Coze 平台的运行记录，再决定要不要重来
   130  按了 Ctrl-C（Windows 上是 -1073741510）
@@ -54,7 +54,6 @@ OPTIONS = {}  # 运行请求里少用的项，如 {"bot_id": "734…", "ext": {"
 RUN_HISTORY_PATH = "/v1/workflows/{workflow_id}/run_histories/{execute_id}"
 
 # ======== 以下不用修改 ========
-
 DOUBLE_RULE = "=" * 60
 RULE = "-" * 60
 
@@ -214,10 +213,9 @@ def input_problems(inputs):
 def polling_problems():
     """轮询的设置不能用的地方，每处一句话。"""
     numbers = (INITIAL_POLL_INTERVAL, MAX_POLL_INTERVAL, MAX_POLL_ATTEMPTS)
-    if not all(isinstance(number, (int, float)) and 0 < number <= 86400 for number in numbers):
-        yield "INITIAL_POLL_INTERVAL、MAX_POLL_INTERVAL、MAX_POLL_ATTEMPTS 要大于 0、不超过 86400"
-    elif not isinstance(MAX_POLL_ATTEMPTS, int):
-        yield "MAX_POLL_ATTEMPTS 要是整数"
+    valid = all(isinstance(number, (int, float)) and 0 < number <= 86400 for number in numbers)
+    if not valid or not isinstance(MAX_POLL_ATTEMPTS, int):
+        yield "INITIAL_POLL_INTERVAL、MAX_POLL_INTERVAL、MAX_POLL_ATTEMPTS（整数）限于 0 到 86400"
     if not re.match(r"/.*\{execute_id\}", str(RUN_HISTORY_PATH)):
         yield "RUN_HISTORY_PATH 要以 / 开头，里面有 {execute_id}"
 
@@ -252,8 +250,7 @@ def describe_refusal(response, reply):
     if code or response.status_code >= 300 or "<html" in said.lower():
         said = said[:2000]
     logid = first(response.headers, "X-Tt-Logid", "X-Log-Id") or "没有"  # Coze 的支持会问到它
-    advice = "看上面的回复；检查工作流、API_BASE、代理（查询还有 run_id、RUN_HISTORY_PATH）。"
-    advice = REFUSED.get(code, advice)
+    advice = REFUSED.get(code, "看上面的回复；检查 WORKFLOW_ID、API_BASE、RUN_HISTORY_PATH、代理。")
     return f"HTTP 状态: {response.status_code}\nlogid: {logid}\n回复: {said}\n建议: {advice}"
 
 
@@ -421,7 +418,7 @@ def query(record):
         judge_trouble(record, response, reply)
         return ""
     if record["status"] == UNSEEN:  # 只知道 run_id 的，第一次查到
-        record["inputs"] = fields_of(decode(entry.get("input")))
+        record["inputs"] = decode(entry.get("input"))
         record["created_at"] = read_time(first(entry, "created_at", "create_time"))
     update_record(record, status, entry, reply)
     if status == "completed" and {"code", "detail"} & reply.keys():  # 扣子官网，不是 Studio
@@ -435,16 +432,19 @@ def query(record):
 def judge_trouble(record, response, reply):
     """没有查到状态：会过去的说一声，不会过去的抛出 CozeError。"""
     code = first(reply, "code")
+    is_unseen = record["status"] == UNSEEN
     trouble = describe_refusal(response, reply)
-    is_hopeless = 300 <= response.status_code < 500 and response.status_code not in (408, 425, 429)
     if code:
-        is_hopeless = code not in PASSING and (code in REFUSED or record["status"] == UNSEEN)
-    elif response.status_code < 300 and "data" in reply and not entry_of(reply):
-        trouble = "Coze 没有它的记录（刚启动的，等一下就有）。"
-        is_hopeless = record["status"] == UNSEEN
+        is_hopeless = code not in PASSING and (code in REFUSED or is_unseen)
+    elif response.status_code >= 300:
+        is_hopeless = response.status_code < 500 and response.status_code not in (408, 425, 429)
+    elif "data" in reply and not entry_of(reply):
+        is_hopeless = is_unseen
+        trouble = "Coze 没有它的记录（刚启动的，等一下就有）：检查 run_id 和 WORKFLOW_ID。"
+    else:
+        is_hopeless = False
     if is_hopeless:
-        ids = f"run_id: {record['run_id']}，WORKFLOW_ID: {record['workflow_id']}"
-        raise CozeError(f"不再查了，没有查到这次运行（{ids}）。\n{trouble}", 3)
+        raise CozeError(f"不再查了，没有查到运行 {record['run_id']}。\n{trouble}", 3)
     warn(f"这次没有查到，运行不受影响，稍后再查。\n{trouble}")
 
 
@@ -481,25 +481,34 @@ def follow(record, greeting):
         poll(record)
         if not save(record):
             raise CozeError(f"运行结束了（{record['status']}），计费；它的记录没能保存。", 1)
-    except BaseException:  # 无论怎样停下来，Ctrl-C 也是
-        if record["status"] != UNSEEN:
-            warn(f"\nrun_id: {record['run_id']}（运行已经启动，计费）。接着等它，不会重新运行:")
-            warn(f'{os.path.basename(sys.executable)} "{__file__}" {record["run_id"]}')
+    except CozeError as error:
+        raise CozeError(f"{error}{how_to_go_on(record)}", error.status) from None
+    except BaseException:  # Ctrl-C，或者别的什么
+        warn(how_to_go_on(record))
         raise
     show_outcome(record, f"结果已保存到文件: {file_name(record)}")
     return record
+
+
+def how_to_go_on(record):
+    """怎样接着等；Coze 还没有说到过的 run_id，是空串。"""
+    if record["status"] == UNSEEN:
+        return ""
+    command = f'{os.path.basename(sys.executable)} "{__file__}" {record["run_id"]}'
+    return f"\n\nrun_id: {record['run_id']}（启动过，计费）。接着等，不会重新运行:\n{command}"
 
 
 def run(inputs):
     """运行一次工作流，等它结束，返回它的记录（也保存了，显示了）。抛出 CozeError：没有得到结果。"""
     check(NOT_RUN, *account_problems(), *input_problems(inputs), *polling_problems())
     say(f"{DOUBLE_RULE}\n启动 Coze 工作流异步执行\n{DOUBLE_RULE}\n工作流 ID: {WORKFLOW}")
-    inputs = {**inputs, **{name: upload(paths) for name, paths in FILES.items()}}
-    say(f"输入参数: {as_text(inputs)}\n{RULE}\n正在发送异步执行请求...")
-    fields = {**OPTIONS, "workflow_id": WORKFLOW, "parameters": inputs, "is_async": True}
-    body = RunBody(json.dumps(fields).encode())
-    sent_at = read_time()
+    body = RunBody()
     try:
+        inputs = {**inputs, **{name: upload(paths) for name, paths in FILES.items()}}
+        say(f"输入参数: {as_text(inputs)}\n{RULE}\n正在发送异步执行请求...")
+        fields = {**OPTIONS, "workflow_id": WORKFLOW, "parameters": inputs, "is_async": True}
+        body = RunBody(json.dumps(fields).encode())
+        sent_at = read_time()
         response, reply = send_run(body, 60)
     except KeyboardInterrupt:
         warn(MAY_HAVE_RUN if body.was_read else NOT_RUN)
@@ -525,7 +534,7 @@ def record_of(given):
                 return record, path
     if not re.fullmatch("[A-Za-z0-9_-]+", given) or not WORKFLOW:
         raise CozeError(f"{given} 不是记录文件，也不是 run_id；用 run_id 要填 WORKFLOW_ID。", 2)
-    return {"run_id": given, "workflow_id": WORKFLOW, "status": UNSEEN, "inputs": {}}, ""
+    return {"run_id": given, "workflow_id": WORKFLOW, "status": UNSEEN, "inputs": None}, ""
 
 
 def resume(given):

@@ -48,7 +48,6 @@ API_BASE = "https://api.coze.cn"  # 国际版 https://api.coze.com，或者自�
 OPTIONS = {}  # 运行请求里少用的项，如 {"bot_id": "734…", "ext": {"user_id": "u1"}}
 
 # ======== 以下不用修改 ========
-
 DOUBLE_RULE = "=" * 60
 RULE = "-" * 60
 
@@ -238,8 +237,7 @@ def describe_refusal(response, reply):
     if code or response.status_code >= 300 or "<html" in said.lower():
         said = said[:2000]
     logid = first(response.headers, "X-Tt-Logid", "X-Log-Id") or "没有"  # Coze 的支持会问到它
-    advice = "看上面的回复；检查工作流、API_BASE、代理（查询还有 run_id、RUN_HISTORY_PATH）。"
-    advice = REFUSED.get(code, advice)
+    advice = REFUSED.get(code, "看上面的回复；检查 WORKFLOW_ID、API_BASE、RUN_HISTORY_PATH、代理。")
     return f"HTTP 状态: {response.status_code}\nlogid: {logid}\n回复: {said}\n建议: {advice}"
 
 
@@ -413,22 +411,24 @@ def run(inputs):
     """运行一次工作流，等它结束，返回它的记录（也保存了，显示了）。抛出 CozeError：没有得到结果。"""
     check(NOT_RUN, *account_problems(), *input_problems(inputs), *timeout_problems())
     say(f"{DOUBLE_RULE}\nCoze 工作流同步执行\n{DOUBLE_RULE}\n工作流 ID: {WORKFLOW}")
-    inputs = {**inputs, **{name: upload(paths) for name, paths in FILES.items()}}
-    say(f"输入参数: {as_text(inputs)}\n{RULE}\n正在发送请求...")
-    fields = {**OPTIONS, "workflow_id": WORKFLOW, "parameters": inputs, "is_async": False}
-    body = RunBody(json.dumps(fields).encode())
-    sent_at = read_time()
+    body = RunBody()
     try:
+        inputs = {**inputs, **{name: upload(paths) for name, paths in FILES.items()}}
+        say(f"输入参数: {as_text(inputs)}\n{RULE}\n正在发送请求...")
+        fields = {**OPTIONS, "workflow_id": WORKFLOW, "parameters": inputs, "is_async": False}
+        body = RunBody(json.dumps(fields).encode())
+        sent_at = read_time()
         response, reply = send_in_background(body)
+        status = result_status(response, reply)
+        run_id = read_run_id(reply) or f"unknown-{os.urandom(4).hex()}"
+        record = {"run_id": run_id, "workflow_id": WORKFLOW, "status": status, "inputs": inputs}
+        record["created_at"] = read_time(first(reply, "created_at") or sent_at)
+        update_record(record, status, reply, reply)
+        saved = save(record)
     except KeyboardInterrupt:
         warn(MAY_HAVE_RUN if body.was_read else NOT_RUN)
         raise
-    status = result_status(response, reply)
-    run_id = read_run_id(reply) or f"unknown-{os.urandom(4).hex()}"
-    record = {"run_id": run_id, "workflow_id": WORKFLOW, "status": status, "inputs": inputs}
-    record["created_at"] = read_time(first(reply, "created_at") or sent_at)
-    update_record(record, status, reply, reply)
-    if not save(record):
+    if not saved:
         raise CozeError(f"工作流运行过，计费；它的记录没能保存（状态: {status}）。", 1)
     if status in ENDED:
         show_result(record)

@@ -1,10 +1,12 @@
 """承诺：没有 Traceback；屏幕没有了，运行照样等到、存好；可以导入；每十秒说一声；各种终端都行。"""
 
 import ast
+import json
 import os
 import pickle
 import re
 import signal
+import sys
 
 import pytest
 from conftest import (
@@ -14,6 +16,7 @@ from conftest import (
     NOT_RUN,
     PYTHON,
     ROOT,
+    SHIPPED,
     SYNC,
     expect,
     history,
@@ -78,7 +81,12 @@ def test_terminal_that_is_gone_ends_nothing(coze, script, name):
     one = script(name, coze(*replies))
     ours, theirs = os.openpty()
     command = ["sh", "-c", f"trap '' HUP; exec '{PYTHON}' {name}"]
-    process = one.start(command=command, stdout=theirs, stderr=theirs, until=len(replies))
+    process = one.start(
+        command=command,
+        stdout=theirs,
+        stderr=theirs,
+        until=len(replies),
+    )
     os.close(theirs)
     os.close(ours)
     assert process.wait(20) == 0
@@ -95,7 +103,11 @@ CONSOLES = [
 
 @pytest.mark.parametrize(("name", "console"), CONSOLES)
 def test_console_that_lacks_a_letter(coze, script, name, console):
-    one = script(name, coze(*success(name, "表情 😀 é")), INPUTS={"输入": "😀"})
+    one = script(
+        name,
+        coze(*success(name, "表情 😀 é")),
+        INPUTS={"输入": "😀"},
+    )
     one.environment["PYTHONIOENCODING"] = console
     done = expect(one.run(), 0, outputs="表情 😀 é")
     assert "completed" in done.stdout
@@ -108,42 +120,45 @@ def test_trouble_on_a_gbk_console(coze, script):
     assert "\\U0001f600" in expect(one.run(), 2).stderr
 
 
-# 服务器说的怪话
-ODD = [
-    '{"code":1.5,"msg":5,"detail":5,"debug_url":7,"data":3,"execute_id":true}',
-    '{"code":[],"msg":[1],"detail":[],"debug_url":[],"data":[],"status":[1]}',
-    '{"code":{"a":1},"msg":{},"data":{},"interrupt_data":5,"usage":[]}',
-    '{"data":[[1]],"interrupt_data":{"data":"[1]"},"error":[],"execute_id":[7]}',
-    '{"execute_id":"7","status":5,"created_at":5,"updated_at":{}}',
-    '"just text"',
-    "null",
-    '{"code":0,"data":',
-    '{"code":' + "9" * 5000 + "}",
-    "[" * 99999,
-    Reply(b"\xff\xfe\x00"),
-    Reply(b"\xef\xbb\xbf" + b'{"code":4100,"msg":"m"}'),
-    Reply(b"no gzip", headers={"Content-Encoding": "gzip"}),
-    Reply("", 302, {"Location": "http://[::1"}),
-]
+# 服务器说的怪话，和退出状态
+ODD = {
+    "numbers": ('{"code":1.5,"msg":5,"detail":5,"debug_url":7,"data":3,"execute_id":true}', 1),
+    "lists": ('{"code":[],"msg":[1],"detail":[],"debug_url":[],"data":[],"status":[1]}', 4),
+    "objects": ('{"code":{"a":1},"msg":{},"data":{},"interrupt_data":5,"usage":[]}', 4),
+    "nested": ('{"data":[[1]],"interrupt_data":{"data":"[1]"},"error":[],"execute_id":[7]}', 3),
+    "no_times": ('{"execute_id":"7","status":5,"created_at":5,"updated_at":{}}', 3),
+    "text": ('"just text"', 4),
+    "null": ("null", 4),
+    "half": ('{"code":0,"data":', 4),
+    "huge_number": ('{"code":' + "9" * 5000 + "}", 4),
+    "deep": ("[" * 99999, 4),
+    "bytes": (Reply(b"\xff\xfe\x00"), 4),
+    "bom": (Reply(b"\xef\xbb\xbf" + b'{"code":4100,"msg":"m"}'), 2),
+    "no_gzip": (Reply(b"no gzip", headers={"Content-Encoding": "gzip"}), 4),
+    "bad_location": (Reply("", 302, {"Location": "http://[::1"}), 4),
+}
 
 
-@pytest.mark.parametrize("number", range(len(ODD)))
-def test_odd_reply_is_no_traceback(run, number):
+@pytest.mark.parametrize("case", ODD)
+def test_odd_reply_is_no_traceback(run, case):
     """conftest 断言没有 Traceback。"""
-    done = run(SYNC, ODD[number])
-    assert done.status in (0, 1, 2, 3, 4)
-    assert done.runs == 1
+    reply, status = ODD[case]
+    assert expect(run(SYNC, reply), status).runs == 1
 
 
 def test_odd_start_and_history_are_no_traceback(run):
-    done = run(ASYNC, ODD[4], *ODD[:-3], history("Fail"))
+    odd = [reply for reply, status in ODD.values() if status != 2]
+    done = run(ASYNC, ODD["no_times"][0], *odd, history("Fail"))
     assert done.status in (1, 3)
     assert done.record["run_id"] == "7"
 
 
 def test_waiting_is_told_every_ten_seconds(coze, script):
     (reply,) = success(SYNC)
-    done = expect(script(SYNC, coze(Reply(reply, delay=10.6))).run(), 0)
+    done = expect(
+        script(SYNC, coze(Reply(reply, delay=10.6))).run(),
+        0,
+    )
     assert re.findall("已等待 (.*) 秒", done.stdout) == ["10"]
 
 
@@ -161,12 +176,36 @@ except w.CozeError as error:
 @BOTH
 def test_imported_run_returns_the_record_and_raises_what_a_person_would_read(coze, script, name):
     refusal = {"code": 4100, "msg": "bad token"}
-    one = script(name, coze(*success(name, "1"), *success(name, "[2]"), refusal))
+    one = script(
+        name,
+        coze(*success(name, "1"), *success(name, "[2]"), refusal),
+    )
     program = PROGRAM.format(module=name.replace(".py", ""))
     done = expect(one.run(command=[PYTHON, "-c", program]), 0)
     assert "RECORDS [('completed', '1'), ('completed', [2])]" in done.stdout
     error = done.stdout.partition("ERROR 2 ")[2]
     assert all(word in error for word in ("bad token", "换一个", NOT_RUN))
+    assert done.runs == 3
+
+
+def test_batch_of_readme_skips_what_is_done(coze, script):
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (batch,) = re.findall("```python\n(import csv.*?)```", readme, re.DOTALL)
+    one = script(SYNC, coze())
+    (one.folder / "batch.py").write_text(batch, encoding="utf-8")
+    (one.folder / "rows.csv").write_text("q,n\n甲,1\n,\n乙,2\n甲,1\n", encoding="utf-8")
+    for _ in range(2):
+        done = expect(one.run(command=[PYTHON, "batch.py"]), 0)
+        sent = [json.loads(body)["parameters"] for *_, body in done.requests]
+        assert sent == [{"q": "甲", "n": "1"}, {"q": "乙", "n": "2"}]
+
+
+@BOTH
+def test_stand_in_refuses_a_script_that_is_filled_in(script, name):
+    one = script(name, YOUR_ACCESS_TOKEN="pat_real")
+    stand_in = os.fspath(ROOT / "tests/fake_coze.py")
+    done = expect(one.run(command=[sys.executable, stand_in, name]), 2, "已经填写")
+    assert done.stdout == ""
 
 
 def test_error_survives_another_process():
@@ -177,10 +216,9 @@ def test_error_survives_another_process():
 def test_imported_run_that_has_not_ended_raises(coze, script):
     one = script(ASYNC, coze(*success(ASYNC)[:1]), MAX_POLL_ATTEMPTS=1)
     program = "import workflow_async as w\ntry:\n  w.run({})\n"
-    program += "except w.CozeError as error:\n  print('ERROR', error.status)"
+    program += "except w.CozeError as error:\n  print('ERROR', error.status, error)"
     done = one.run(command=[PYTHON, "-c", program])
-    assert "ERROR 3" in done.stdout
-    assert done.command[-1] == "7"
+    assert re.search(r'(?s)ERROR 3 .*workflow_async.py" 7\n', done.stdout)
 
 
 @pytest.mark.posix
@@ -203,8 +241,7 @@ def test_same_name_is_the_same_code():
             for key in [getattr(node, "name", None), *names]:
                 nodes.setdefault(key, []).append(ast.get_source_segment(source, node))
         parts.append(nodes)
-    settings = {"YOUR_ACCESS_TOKEN", "WORKFLOW_ID", "INPUTS", "API_BASE"}
-    shared = (parts[0].keys() & parts[1].keys()) - {None, "main", "run"} - settings
+    shared = (parts[0].keys() & parts[1].keys()) - {None, "main", "run", *SHIPPED}
     assert len(shared) > 20
     assert [key for key in shared if parts[0][key] != parts[1][key]] == []
 

@@ -47,14 +47,6 @@ def test_file_is_whole_whenever_it_is_read(coze, script):
     assert done.leftovers == []
 
 
-def test_record_is_saved_whenever_the_state_changes(coze, script):
-    one = script(ASYNC, coze(STARTED, RUNNING, Reply(DONE, delay=0.5)))
-    process = one.start(until=3)
-    (path,) = one.folder.glob("*_*.json")
-    assert json.loads(path.read_text(encoding="utf-8"))["status"] == "running"
-    expect(one.finish(process), 0, status="completed")
-
-
 @BOTH
 @pytest.mark.posix
 def test_result_that_a_full_disk_refuses_is_printed_whole(coze, script, name):
@@ -118,13 +110,6 @@ def test_file_that_is_held_for_a_moment_is_tried_again(tmp_path, monkeypatch):
     monkeypatch.setattr(w.time, "sleep", lambda _: None)
     assert w.save({"run_id": "7", "created_at": "2025-10-28T15:58:40Z"})
     assert os.listdir() == ["7_20251028T155840.json"]
-
-
-@BOTH
-def test_strange_text_is_whole_in_the_file(run, name):
-    text = "表情 😀 空 \0 转义 \x1b[31m 分隔 \u2028 é"
-    done = run(name, *success(name, text), INPUTS={"输入": text})
-    expect(done, 0, outputs=text, inputs={"输入": text})
 
 
 def test_runs_of_several_threads_have_files_of_their_own(coze, script):

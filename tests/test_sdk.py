@@ -77,12 +77,6 @@ def test_wrong_token_is_refused(sdk):
     assert error.value.code == 4100
 
 
-def test_unknown_workflow_is_refused(sdk):
-    with pytest.raises(CozeAPIError) as error:
-        sdk().workflows.runs.create(workflow_id="1")
-    assert error.value.code == 4200
-
-
 def test_unknown_run_is_refused(query):
     with pytest.raises(CozeAPIError) as error:
         query("1")

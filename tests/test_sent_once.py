@@ -14,14 +14,12 @@ from conftest import (
     BOTH,
     MAY_HAVE_RUN,
     NOT_RUN,
-    PYTHON,
     STARTED,
     SYNC,
     expect,
     free_port,
     history,
     html,
-    success,
 )
 from fake_coze import Reply
 
@@ -33,7 +31,11 @@ NO_RUN_URL = "https://x/?execute_id=0"
 FAULTS = {
     "reset": (Reply(fault="reset"), 4, "没有收到完整的回复"),
     "closed": (Reply(fault="close"), 4, "没有收到完整的回复"),
-    "half_a_body": (Reply({**STARTED, "data": "x" * 999}, fault="half"), 4, "完整的回复"),
+    "half_a_body": (
+        Reply({**STARTED, "data": "x" * 999}, fault="half"),
+        4,
+        "完整的回复",
+    ),
     "gateway_page": (html(504), 4, "a page"),
     "empty": (Reply(""), 4, "HTTP 状态: 200"),
     "text": (Reply("maybe a result " * 200), 4, "maybe a result " * 200),
@@ -189,17 +191,3 @@ def test_gateway_error_that_names_a_sync_run_leaves_it_running(run):
 def test_sync_reply_without_a_result_leaves_the_run_running(run):
     done = run(SYNC, STARTED)
     expect(done, 3, "接着等", status="running", run_id="7")
-
-
-@BOTH
-def test_batch_sends_each_run_once(coze, script, name):
-    """几次运行用同一个连接，一个也不重发。"""
-    server = coze(*success(name), *success(name), Reply(fault="reset"))
-    one = script(name, server)
-    module = name.replace(".py", "")
-    program = f"import {module} as w\nw.run({{}})\nw.run({{}})\ntry:\n  w.run({{}})\n"
-    program += "except w.CozeError as error:\n  print('STATUS', error.status, error)"
-    done = one.run(command=[PYTHON, "-c", program])
-    assert "STATUS 4" in done.stdout
-    assert MAY_HAVE_RUN in done.stdout
-    assert done.runs == 3

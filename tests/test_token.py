@@ -16,12 +16,6 @@ def sent(server):
 
 
 @BOTH
-def test_token_of_the_environment_may_go_to_the_address_of_the_environment(run, name):
-    done = expect(run(name, *success(name)), 0)
-    assert {headers["Authorization"] for _, _, headers, _ in done.requests} == {BEARER}
-
-
-@BOTH
 def test_typed_token_goes_to_the_typed_address_alone(coze, script, name):
     typed = coze(*success(name))
     one = script(name, coze(), API_BASE=f" {typed.url}/ ", **FILLED_IN)
