@@ -88,7 +88,7 @@ ADVICE = {
 }
 REFUSED = {code: advice for codes, advice in ADVICE.items() for code in codes.split()}
 REFUSED_STATUSES = (*range(300, 400), 400, 401, 403, 404, 405, 407, 413, 429)  # 没有错误码时
-PASSING = ("4008", "4009", "4011", "4019", "4020", "4022")  # 查询时遇到，以后也许就好
+PASSING = ("4008", "4009", "4011", "4019", "4020", "4022")  # REFUSED 里，查询遇到也接着查的
 UNSEEN = "还没有查到"  # 只知道 run_id 的运行的状态
 PROGRESS = {"pending": "任务已创建，等待执行...", "running": "任务正在执行中..."}
 

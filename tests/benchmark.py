@@ -2,7 +2,7 @@
 
     python tests/benchmark.py [--rounds 15]
 
-替身在另一个进程里，立刻回答；每个对象轮流作为完整的进程运行，取中位数。
+替身立刻回答；每个对象轮流作为完整的进程运行，取中位数。
 """
 
 import argparse
@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 from conftest import ROOT, SYNC, edit_settings
+from fake_coze import FakeCoze
 
 BARE = """
 import json, os, requests
@@ -42,18 +43,6 @@ result = coze.workflows.runs.create(
 )
 print(result.data)
 """
-
-STAND_IN = [sys.executable, os.fspath(ROOT / "tests/fake_coze.py"), "--seconds=0"]
-
-
-def read_environment(server):
-    """替身打印出来的环境变量。"""
-    environment = dict(os.environ)
-    server.stdout.readline()  # 说明
-    for _ in range(5):
-        name, _, value = server.stdout.readline().partition("=")
-        environment[name.split()[-1].split(":")[-1]] = value.strip().strip('"')
-    return environment
 
 
 def run_once(script, environment, folder):
@@ -91,9 +80,8 @@ def main():
         (folder / "sdk.py").write_text(SDK, encoding="utf-8")
         shutil.copy(ROOT / SYNC, folder)
         edit_settings(folder / SYNC, {})
-        with subprocess.Popen(STAND_IN, stdout=subprocess.PIPE, text=True) as server:
-            medians = measure(rounds, read_environment(server), folder)
-            server.terminate()
+        with FakeCoze() as server:
+            medians = measure(rounds, {**os.environ, **server.environment}, folder)
     ours = medians.pop(SYNC)
     for other, seconds in medians.items():
         print(f"{other}: {ours / seconds:.2f} 倍（{ours:.3f} / {seconds:.3f} 秒）")

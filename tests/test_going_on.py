@@ -33,9 +33,7 @@ PASSING = [
     '{"code":0,"data":[{"execute_id":"7"}]}',
     NOT_FOUND,
     STUDIO_UNKNOWN,
-    '{"code":4009,"msg":"busy"}',
-    '{"code":"4020","msg":"rate"}',
-    '{"code":4011,"msg":"top up"}',
+    *[f'{{"code":{code}}}' for code in (4008, 4009, 4011, 4019, '"4020"', 4022)],
     '{"code":720701013,"msg":"server issues"}',
     '{"status":"failed","message":"busy gateway"}',
     Reply('{"code":5000,"msg":"internal"}', 500),
@@ -196,7 +194,11 @@ NO_RUN = {"nothing": "", "no_file": "nowhere_1.json", "other_file": ASYNC, "path
 
 @pytest.mark.parametrize("case", NO_RUN)
 def test_what_is_no_run_sends_nothing(coze, script, case):
-    done = expect(script(ASYNC, coze()).run(NO_RUN[case]), 2, "run_id")
+    done = expect(
+        script(ASYNC, coze()).run(NO_RUN[case]),
+        2,
+        "run_id",
+    )
     assert done.requests == []
     assert MAY_HAVE_RUN not in done.stderr
 

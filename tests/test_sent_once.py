@@ -144,10 +144,22 @@ def test_tls_that_breaks_while_the_reply_is_read_may_have_run(script, coze, tls,
     expect(one.run(), 4, MAY_HAVE_RUN)
 
 
-NO = "4000 4006 4015 4008 4009 4020 4011 4019 4022 4100 4101 4200 6003 6031 700012006 720702004"
+# 运行之前的拒绝：{错误码: 建议里的话}
+ADVISED = {
+    "4000": "INPUTS",
+    "4006 4015": "bot_id",
+    "4008": "明天",
+    "4009 4020": "稍后",
+    "4011 4019 4022": "充值",
+    "4100 700012006": "换一个",
+    "4101": "权限",
+    "4200 6031 720702004": "发布",
+    "6003": "workflow_sync.py",
+}
+WORDS = {code: word for codes, word in ADVISED.items() for code in codes.split()}
 MAYBE = "4010 4012 4013 4014 4102 4314 5000 6023 6039 720701013 777777775 401"
 JUDGED = {
-    **{f"code_{code}": ({"code": int(code)}, 200, 2) for code in NO.split()},
+    **{f"code_{code}": ({"code": int(code)}, 200, 2) for code in WORDS},
     **{f"code_{code}": ({"code": code}, 200, 4) for code in MAYBE.split()},
     **{f"http_{s}": ({}, s, 2) for s in (300, 308, 400, 401, 403, 404, 405, 407, 413, 429)},
     **{f"http_{s}": ({}, s, 4) for s in (200, 204, 402, 408, 409, 410, 425, 500, 502, 503, 504)},
@@ -157,7 +169,9 @@ JUDGED = {
 @pytest.mark.parametrize("case", JUDGED)
 def test_code_decides_before_the_http_status(response, case):
     reply, http_status, status = JUDGED[case]
-    assert w.no_run_error(response(http_status), reply).status == status
+    error = w.no_run_error(response(http_status), reply)
+    assert error.status == status
+    assert WORDS.get(case.partition("_")[2], "") in str(error)
 
 
 NAMED = {
