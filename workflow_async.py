@@ -432,14 +432,14 @@ def query(record):
 def judge_trouble(record, response, reply):
     """没有查到状态：会过去的说一声，不会过去的抛出 CozeError。"""
     code = first(reply, "code")
-    is_unseen = record["status"] == UNSEEN
     trouble = describe_refusal(response, reply)
     if code:
-        is_hopeless = code not in PASSING and (code in REFUSED or is_unseen)
+        is_unknown = record["status"] == UNSEEN and code in ("4314", "720701013", "777777775")
+        is_hopeless = is_unknown or (code in REFUSED and code not in PASSING)
     elif response.status_code >= 300:
         is_hopeless = response.status_code < 500 and response.status_code not in (408, 425, 429)
     elif "data" in reply and not entry_of(reply):
-        is_hopeless = is_unseen
+        is_hopeless = record["status"] == UNSEEN
         trouble = "Coze 没有它的记录（刚启动的，等一下就有）：检查 run_id 和 WORKFLOW_ID。"
     else:
         is_hopeless = False

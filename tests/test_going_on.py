@@ -180,7 +180,7 @@ def test_id_that_coze_does_not_know_ends_at_once(coze, script, case):
 
 
 def test_id_without_a_file_is_asked_for_again_when_there_is_no_network(coze, script):
-    replies = [Reply(fault="reset"), html(502), DONE]
+    replies = [Reply(fault="reset"), html(502), '{"code":5000}', '{"code":4009}', DONE]
     expect(
         script(ASYNC, coze(*replies)).run("7"),
         0,
