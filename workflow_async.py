@@ -440,7 +440,7 @@ def judge_trouble(record, response, reply):
         is_hopeless = response.status_code < 500 and response.status_code not in (408, 425, 429)
     elif "data" in reply and not entry_of(reply):
         is_hopeless = record["status"] == UNSEEN
-        trouble = "Coze 没有它的记录（刚启动的，等一下就有）：检查 run_id 和 WORKFLOW_ID。"
+        trouble = "Coze 还没有它的记录（一直没有的，检查 run_id 和 WORKFLOW_ID）。"
     else:
         is_hopeless = False
     if is_hopeless:
@@ -495,7 +495,7 @@ def how_to_go_on(record):
     if record["status"] == UNSEEN:
         return ""
     command = f'{os.path.basename(sys.executable)} "{__file__}" {record["run_id"]}'
-    return f"\n\nrun_id: {record['run_id']}（启动过，计费）。接着等，不会重新运行:\n{command}"
+    return f"\nrun_id: {record['run_id']}（启动过，计费）。接着等，不会重新运行:\n{command}"
 
 
 def run(inputs):

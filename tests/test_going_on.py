@@ -53,7 +53,7 @@ PASSING = [
 
 def test_what_passes_is_polled_through(run):
     done = run(ASYNC, STARTED, *PASSING, DONE)
-    expect(done, 0, "稍后再查", "Coze 没有它的记录", status="completed", outputs="done")
+    expect(done, 0, "稍后再查", "Coze 还没有它的记录", status="completed", outputs="done")
     assert len(done.requests) == 2 + len(PASSING)
     assert NOT_RUN not in done.stderr
 
