@@ -445,7 +445,7 @@ def judge_trouble(record, response, reply):
         is_hopeless = False
     if is_hopeless:
         raise CozeError(f"不再查了，没有查到运行 {record['run_id']}。\n{trouble}", 3)
-    warn(f"这次没有查到，运行不受影响，稍后再查。\n{trouble}")
+    warn(f"稍后再查，运行不受影响。{trouble}")
 
 
 def poll(record):
