@@ -404,35 +404,25 @@ def read_nodes(outputs):
 
 
 def query(record):
-    """查询一次，把查到的写进记录，返回状态，没有查到的是空串。抛出 CozeError：再查还是这样。"""
+    """查询一次，返回回复；没有查到状态的说一声，返回 {}。抛出 CozeError：再查还是这样。"""
     path = RUN_HISTORY_PATH.replace("{workflow_id}", record["workflow_id"])
     path = path.replace("{execute_id}", quote(record["run_id"], safe=""))
     try:
         response, reply = send("GET", path, (10, 30))
     except (OSError, ValueError) as error:
         warn(f"这次没有查到，运行不受影响，稍后再查: {error}")
-        return ""
-    entry = entry_of(reply)
-    status = read_status(entry)
-    if response.status_code >= 300 or not status:
-        judge_trouble(record, response, reply)
-        return ""
-    if record["status"] == UNSEEN:  # 只知道 run_id 的，第一次查到
-        record["inputs"] = decode(entry.get("input"))
-        record["created_at"] = read_time(first(entry, "created_at", "create_time"))
-    update_record(record, status, entry, reply)
-    if status == "completed" and {"code", "detail"} & reply.keys():  # 扣子官网，不是 Studio
-        record["outputs"] = read_nodes(record["outputs"])
-    say(f"当前状态: {status}")
-    if status not in ENDED:
-        say(f"更新时间: {record['updated_at']}\n{PROGRESS.get(status, '')}".rstrip())
-    return status
+        return {}
+    if read_status(entry_of(reply)) and response.status_code < 300:
+        return reply
+    judge_trouble(record, response, reply)
+    return {}
 
 
 def judge_trouble(record, response, reply):
     """没有查到状态：会过去的说一声，不会过去的抛出 CozeError。"""
     code = first(reply, "code")
     trouble = describe_refusal(response, reply)
+    is_hopeless = False
     if code:
         is_unknown = record["status"] == UNSEEN and code in ("4314", "720701013", "777777775")
         is_hopeless = is_unknown or (code in REFUSED and code not in PASSING)
@@ -441,34 +431,47 @@ def judge_trouble(record, response, reply):
     elif "data" in reply and not entry_of(reply):
         is_hopeless = record["status"] == UNSEEN
         trouble = "Coze 还没有它的记录（一直没有的，检查 run_id 和 WORKFLOW_ID）。"
-    else:
-        is_hopeless = False
     if is_hopeless:
         raise CozeError(f"不再查了，没有查到运行 {record['run_id']}。\n{trouble}", 3)
     warn(f"稍后再查，运行不受影响。{trouble}")
 
 
+def update_from_history(record, reply):
+    """把查到的写进记录，显示状态。"""
+    entry = entry_of(reply)
+    if record["status"] == UNSEEN:
+        record["inputs"] = decode(entry.get("input"))
+        record["created_at"] = read_time(first(entry, "created_at", "create_time"))
+    update_record(record, read_status(entry), entry, reply)
+    if "outputs" in record and {"code", "detail"} & reply.keys():  # 扣子官网，不是 Studio
+        record["outputs"] = read_nodes(record["outputs"])
+    say(f"当前状态: {record['status']}")
+    if record["status"] not in ENDED:
+        say(f"更新时间: {record['updated_at']}\n{PROGRESS.get(record['status'], '')}".rstrip())
+
+
 def poll(record):
     """按间隔查询，状态一变就保存，运行结束时返回。抛出 CozeError：不再查了，运行还没有结束。"""
-    say(f"\n开始轮询任务状态...\n{RULE}")
-    shortest = min(INITIAL_POLL_INTERVAL, MAX_POLL_INTERVAL)
-    interval = shortest
+    say(f"{DOUBLE_RULE}\n\n开始轮询任务状态...\n{RULE}")
+    interval = min(INITIAL_POLL_INTERVAL, MAX_POLL_INTERVAL)
     for attempt in range(1, MAX_POLL_ATTEMPTS + 1):
         say(f"\n第 {attempt} 次查询... (等待 {round(interval, 1):g} 秒)")
         time.sleep(interval)
         interval = min(interval * 1.5, MAX_POLL_INTERVAL)
+        reply = query(record)
+        if not reply:
+            continue
         before = record["status"]
-        status = query(record)
-        if status in ENDED:
+        update_from_history(record, reply)
+        if record["status"] in ENDED:
             return
-        if status not in ("", before):
-            interval = shortest
+        if record["status"] != before:
+            interval = min(INITIAL_POLL_INTERVAL, MAX_POLL_INTERVAL)
             save(record)
-        if status == "interrupted":
-            text = f"运行 {record['run_id']} 停下来等待回答，在 Coze 平台上回答以后才会继续。"
-            raise CozeError(f"{text}\n{read_question(entry_of(record['reply']))}", 3)
-    text = f"查询了 {MAX_POLL_ATTEMPTS} 次，没有等到运行 {record['run_id']} 结束"
-    raise CozeError(f"{text}；想一次等得更久，把 MAX_POLL_ATTEMPTS 改大。", 3)
+        if record["status"] == "interrupted":
+            question = read_question(entry_of(reply))
+            raise CozeError(f"运行停下来等待回答，在 Coze 平台上回答以后才会继续。\n{question}", 3)
+    raise CozeError(f"查了 {attempt} 次，没有等到结束；想多等，把 MAX_POLL_ATTEMPTS 改大。", 3)
 
 
 def follow(record, greeting):
@@ -476,8 +479,7 @@ def follow(record, greeting):
     try:
         if record["status"] != UNSEEN:
             save(record)
-        say(f"\n{greeting}\n任务 ID (run_id): {record['run_id']}")
-        say(f"初始状态: {record['status']}\n{DOUBLE_RULE}")
+        say(f"\n{greeting}\n任务 ID (run_id): {record['run_id']}\n初始状态: {record['status']}")
         poll(record)
         if not save(record):
             raise CozeError(f"运行结束了（{record['status']}），计费；它的记录没能保存。", 1)
@@ -525,8 +527,7 @@ def run(inputs):
 
 def record_of(given):
     """run_id 或者记录文件 -> (记录, 它的文件)；没有文件的 run_id 是新的记录。抛出 CozeError。"""
-    paths = [given] if os.path.isfile(given) else glob.glob(f"{given}_*.json")
-    for path in paths:
+    for path in [given] if os.path.isfile(given) else glob.glob(f"{given}_*.json"):
         with suppress(OSError, ValueError, LookupError, TypeError), open(path, "rb") as file:
             record = json.load(file)
             is_whole = record["workflow_id"] and record["status"] and record["created_at"]
@@ -563,8 +564,7 @@ def show_outcome(record, place):
     if entry.get("is_output_trimmed") is True:
         warn("注意: 输出太大，Coze 把它截断了，结果不完整。")
     if record["status"] == "failed":
-        error = record["error"]
-        warn(f"\n运行失败（运行过，计费）: {error['message']}\n错误码: {error['code']}")
+        warn(f"\n运行失败（计费）: {record['error']['message']}\n错误码: {record['error']['code']}")
     say(f"\n{DOUBLE_RULE}\n执行{word}！\n{DOUBLE_RULE}")
 
 

@@ -454,8 +454,7 @@ def show_result(record):
     if first(record["reply"], "debug_url"):
         say(f"运行详情页面（7 天内有效）: {record['reply']['debug_url']}")
     if record["status"] == "failed":
-        error = record["error"]
-        warn(f"\n运行失败（运行过，计费）: {error['message']}\n错误码: {error['code']}")
+        warn(f"\n运行失败（计费）: {record['error']['message']}\n错误码: {record['error']['code']}")
 
 
 def main():

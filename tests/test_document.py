@@ -164,7 +164,7 @@ def asked(monkeypatch, response):
     def asked(reply, http_status=200):
         record = {"run_id": "7", "workflow_id": "w", "status": "pending", "created_at": CREATED}
         monkeypatch.setattr(w, "send", lambda *_: (response(http_status), w.fields_of(reply)))
-        w.query(record)
+        w.update_from_history(record, w.query(record))
         return record
 
     return asked

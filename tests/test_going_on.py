@@ -253,9 +253,9 @@ def test_interval_grows_and_falls_back_when_the_state_changes(tmp_path, monkeypa
     states = ["", "running", "running", "running", *["running"] * 6, "completed"]
     slept = []
 
-    def query(record):
-        record["status"] = states.pop(0) or record["status"]
-        return record["status"]
+    def query(_):
+        status = states.pop(0)
+        return {"run_id": "7", "status": status} if status else {}
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(w, "query", query)
