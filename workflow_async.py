@@ -2,12 +2,11 @@
 # requires-python = ">=3.8"
 # dependencies = ["requests>=2.31"]
 # ///
-"""异步运行一个 Coze（扣子）工作流：启动，轮询（指数退避），保存并显示结果。
+"""异步运行一个 Coze（扣子）工作流：启动，轮询，把结果存成 <run_id>_<created_at>.json，显示。
 
 填好下面的设置，运行: python workflow_async.py（每运行一次，计费一次）
 接着等启动过的运行，不重新运行: python workflow_async.py run_id（或者它的记录文件）
 需要：工作流已经发布；令牌有 run 和 listRunHistory 权限（用 FILES 时还要 uploadFile）；扣子付费版。
-一启动就写下当前文件夹的 <run_id>_<created_at>.json，状态一变就更新它。
 退出状态:
   0    运行成功，结果已保存
   1    运行失败（计费），或者记录没能保存
@@ -249,7 +248,7 @@ def describe_refusal(response, reply):
         said = said.replace(TOKEN, "***")
     if code or response.status_code >= 300 or "<html" in said.lower():
         said = said[:2000]
-    logid = first(response.headers, "X-Tt-Logid", "X-Log-Id") or "没有"  # Coze 的支持会问到它
+    logid = first(response.headers, "X-Tt-Logid", "X-Log-Id")  # Coze 的支持会问到它
     advice = REFUSED.get(code, "看上面的回复；检查 WORKFLOW_ID、API_BASE、RUN_HISTORY_PATH、代理。")
     return f"HTTP 状态: {response.status_code}\nlogid: {logid}\n回复: {said}\n建议: {advice}"
 
@@ -305,8 +304,10 @@ def read_run_id(fields):
 def read_question(fields):
     """运行停下来问的问题，没有时是空串（Coze 文档 resume_workflow）。"""
     interrupt = fields_of(fields.get("interrupt_data"))
-    asked = fields_of(decode(interrupt.get("data")))
-    return first(asked, "content") or first(interrupt, "data", "event_id")
+    asked = decode(interrupt.get("data"))
+    if isinstance(asked, dict):
+        asked = first(asked, "content")
+    return asked or first(interrupt, "event_id")
 
 
 def read_status(fields):

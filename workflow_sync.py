@@ -236,7 +236,7 @@ def describe_refusal(response, reply):
         said = said.replace(TOKEN, "***")
     if code or response.status_code >= 300 or "<html" in said.lower():
         said = said[:2000]
-    logid = first(response.headers, "X-Tt-Logid", "X-Log-Id") or "没有"  # Coze 的支持会问到它
+    logid = first(response.headers, "X-Tt-Logid", "X-Log-Id")  # Coze 的支持会问到它
     advice = REFUSED.get(code, "看上面的回复；检查 WORKFLOW_ID、API_BASE、RUN_HISTORY_PATH、代理。")
     return f"HTTP 状态: {response.status_code}\nlogid: {logid}\n回复: {said}\n建议: {advice}"
 
@@ -292,8 +292,10 @@ def read_run_id(fields):
 def read_question(fields):
     """运行停下来问的问题，没有时是空串（Coze 文档 resume_workflow）。"""
     interrupt = fields_of(fields.get("interrupt_data"))
-    asked = fields_of(decode(interrupt.get("data")))
-    return first(asked, "content") or first(interrupt, "data", "event_id")
+    asked = decode(interrupt.get("data"))
+    if isinstance(asked, dict):
+        asked = first(asked, "content")
+    return asked or first(interrupt, "event_id")
 
 
 def read_status(fields):

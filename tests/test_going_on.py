@@ -244,8 +244,9 @@ def test_sync_run_without_an_id_has_no_command(run):
     assert done.command == []
 
 
-def test_all_empty_interrupt_is_no_question(run):
-    empty = {"event_id": "", "type": 0, "data": ""}
+@pytest.mark.parametrize("data", ["", "{}", '{"content_type":"","content":""}'])
+def test_all_empty_interrupt_is_no_question(run, data):
+    empty = {"event_id": "", "type": 0, "data": data}
     expect(run(SYNC, *success(SYNC, interrupt_data=empty)), 0, status="completed")
 
 
