@@ -305,9 +305,7 @@ def read_question(fields):
     """运行停下来问的问题，没有时是空串（Coze 文档 resume_workflow）。"""
     interrupt = fields_of(fields.get("interrupt_data"))
     asked = decode(interrupt.get("data"))
-    if isinstance(asked, dict):
-        asked = first(asked, "content")
-    return asked or first(interrupt, "event_id")
+    return fields_of(asked).get("content", asked) or first(interrupt, "event_id")
 
 
 def read_status(fields):
