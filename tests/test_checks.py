@@ -41,7 +41,7 @@ UNUSABLE = [
 @pytest.mark.parametrize(("setting", "value", "words"), UNUSABLE)
 def test_unusable_setting_is_told_before_anything_is_sent(script, setting, value, words):
     one = script(SYNC, **{**FILLED_IN, setting: value})
-    one.environment["https_proxy"] = "http://127.0.0.1:9"
+    one.environment.update(http_proxy="http://127.0.0.1:9", https_proxy="http://127.0.0.1:9")
     done = expect(one.run(), 2, "没有发送请求", NOT_RUN, setting, words)
     assert "没有连上" not in done.stderr
     assert TOKEN not in done.stderr
