@@ -395,8 +395,9 @@ def send_in_background(body):
 def result_status(response, reply):
     """同步运行的状态；扣子官网不说它，由错误码决定。抛出 CozeError：回复里没有一次运行。"""
     is_error = first(reply, "code") or response.status_code >= 300
-    has_result = "code" in reply and {"data", "output", "outputs", "interrupt_data"} & reply.keys()
-    if not read_run_id(reply) and (is_error or not has_result):
+    has_result = {"data", "output", "outputs"} & reply.keys()
+    is_from_coze = "code" in reply and (has_result or read_question(reply))
+    if not read_run_id(reply) and (is_error or not is_from_coze):
         raise no_run_error(response, reply)
     if response.status_code >= 500:
         return "running"  # 网关的错误，运行还在继续

@@ -9,7 +9,6 @@ from fake_coze import Reply
 
 import workflow_async as w
 
-RUNNING = history("Running")
 DONE = history("Success", output='{"Output":"done"}')
 
 
@@ -51,10 +50,7 @@ def test_file_is_whole_whenever_it_is_read(coze, script):
 @pytest.mark.posix
 def test_result_that_a_full_disk_refuses_is_printed_whole(coze, script, name):
     outputs = "结果" * 5000 + "\ud83d"
-    one = script(
-        name,
-        coze(*[Reply(json.dumps(r)) for r in success(name, outputs)]),
-    )
+    one = script(name, coze(*[Reply(json.dumps(reply)) for reply in success(name, outputs)]))
     done = expect(one.run(disk=2000), 1, "文件没有写成")
     assert [record["outputs"] for record in done.printed] == [outputs]
     assert done.leftovers == []
@@ -114,10 +110,7 @@ def test_file_that_is_held_for_a_moment_is_tried_again(tmp_path, monkeypatch):
 
 def test_runs_of_several_threads_have_files_of_their_own(coze, script):
     """没有 run_id 的结果，同一秒里的也不互相覆盖。"""
-    one = script(
-        SYNC,
-        coze(*[{"code": 0, "data": "x"}] * 4),
-    )
+    one = script(SYNC, coze(*[{"code": 0, "data": "x"}] * 4))
     program = "import threading, workflow_sync as w\n"
     program += "for _ in range(4): threading.Thread(target=w.run, args=[{}]).start()"
     done = one.run(command=[PYTHON, "-c", program])

@@ -202,6 +202,11 @@ def test_gateway_error_that_names_a_sync_run_leaves_it_running(run):
     assert done.command == ["python", "workflow_async.py", "7"]
 
 
+@pytest.mark.parametrize("reply", ['{"execute_id":"7","data":"x"}', '{"run_id":"7","output":"x"}'])
+def test_sync_reply_without_a_code_is_a_result(run, reply):
+    expect(run(SYNC, reply), 0, status="completed", run_id="7", outputs="x")
+
+
 def test_sync_reply_without_a_result_leaves_the_run_running(run):
     done = run(SYNC, STARTED)
     expect(done, 3, "接着等", status="running", run_id="7")
