@@ -50,7 +50,8 @@ def test_file_is_whole_whenever_it_is_read(coze, script):
 @pytest.mark.posix
 def test_result_that_a_full_disk_refuses_is_printed_whole(coze, script, name):
     outputs = "结果" * 5000 + "\ud83d"
-    one = script(name, coze(*[Reply(json.dumps(reply)) for reply in success(name, outputs)]))
+    replies = [Reply(json.dumps(reply)) for reply in success(name, outputs)]
+    one = script(name, coze(*replies))
     done = expect(one.run(disk=2000), 1, "文件没有写成")
     assert [record["outputs"] for record in done.printed] == [outputs]
     assert done.leftovers == []
